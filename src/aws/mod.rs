@@ -1,0 +1,3 @@
+//! Talking to AWS, whatever the resource.
+mod fleet;
+pub use fleet::Fleet;

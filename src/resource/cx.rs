@@ -1,0 +1,72 @@
+//! What a kind is given: where it works, for whom, and with which clients.
+use std::{any::Any, collections::HashMap, future::Future, sync::Arc};
+
+use tokio::sync::{Mutex, OnceCell};
+
+use super::{Fault, Owner, Region, Scope};
+use crate::{aws::Fleet, topology::Model};
+
+/// The context of one call of a kind. Cheap to clone.
+#[derive(Clone)]
+pub struct Cx {
+    pub scope: Scope,
+    pub owner: Arc<Owner>,
+    /// The topology that is being applied or destroyed: which exact names belong to this stack.
+    pub model: Arc<Model>,
+    /// The clients of every region.
+    pub fleet: Fleet,
+    /// Reads shared by several kinds within one observation.
+    pub memo: Memo,
+}
+
+impl Cx {
+    /// A context for a whole run; `at` makes it one for a scope.
+    #[must_use]
+    pub fn new(model: Arc<Model>, fleet: Fleet) -> Self {
+        let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
+        Self { scope: Scope::Global, owner: Arc::new(owner), model, fleet, memo: Memo::default() }
+    }
+
+    /// The same run, in another scope.
+    #[must_use]
+    pub fn at(&self, scope: &Scope) -> Self {
+        Self { scope: scope.clone(), ..self.clone() }
+    }
+
+    /// The same place with nothing remembered: what is read now is new.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self { memo: Memo::default(), ..self.clone() }
+    }
+
+    /// The region of this context.
+    ///
+    /// # Errors
+    /// A bug: a regional kind was run in the global scope.
+    pub fn region(&self) -> Result<&Region, Fault> {
+        self.scope.region().ok_or_else(|| Fault::bug("a regional kind was asked about the global scope"))
+    }
+}
+
+type Cell = Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>, Fault>>>;
+
+/// One answer for each key: the first who asks makes the call, the others wait for it.
+#[derive(Clone, Default)]
+pub struct Memo(Arc<Mutex<HashMap<String, Cell>>>);
+
+impl Memo {
+    /// The answer for `key`, asked for with `ask` when nobody has yet.
+    ///
+    /// # Errors
+    /// Whatever `ask` failed with, for everyone who asks.
+    pub async fn once<T, F>(&self, key: String, ask: impl FnOnce() -> F + Send) -> Result<Arc<T>, Fault>
+    where
+        T: Any + Send + Sync,
+        F: Future<Output = Result<T, Fault>> + Send,
+    {
+        let cell = self.0.lock().await.entry(key.clone()).or_default().clone();
+        let make = || async { ask().await.map(|answer| Arc::new(answer) as Arc<dyn Any + Send + Sync>) };
+        let answer = cell.get_or_init(make).await.clone()?;
+        answer.downcast::<T>().map_err(|_| Fault::bug(format!("two kinds of answer share the key {key}")))
+    }
+}

@@ -1,0 +1,346 @@
+//! The seam between typed kinds and the engine: typed inside a kind, documents between kinds.
+use std::{fmt, future::Future, sync::Arc};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Region, Status};
+use crate::topology::Model;
+
+/// What is wanted at an address.
+#[derive(Clone, Debug)]
+pub struct Want<S> {
+    pub addr: Addr,
+    pub spec: S,
+    /// Why it cannot be decided now (a fact is unknown); the step becomes `hold`.
+    pub hold: Option<String>,
+}
+
+impl<S> Want<S> {
+    /// A want that depends on nothing unknown.
+    #[must_use]
+    pub fn new(addr: Addr, spec: S) -> Self {
+        Self { addr, spec, hold: None }
+    }
+}
+
+/// What is found at an address.
+#[derive(Clone, Debug)]
+pub struct Found<S> {
+    pub addr: Addr,
+    /// AWS's identifier.
+    pub id: String,
+    pub spec: S,
+    pub outputs: Outputs,
+    pub life: Life,
+    /// False when it stands under our unique name without our mark.
+    pub ours: bool,
+    /// When it was made, where the order of removal depends on it.
+    pub born: Option<Timestamp>,
+}
+
+/// In which scopes a kind lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scopes {
+    Regional,
+    Global,
+}
+
+/// What to do when a field differs that AWS cannot change in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replace {
+    DeleteFirst,
+    /// Only for kinds whose names leave room for two.
+    CreateFirst,
+}
+
+/// A dependency AWS has and no document shows: another kind must be ready first, and goes after us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct After {
+    pub kind: &'static str,
+    /// Whether it counts in every scope or only in the scope of the resource itself.
+    pub anywhere: bool,
+}
+
+impl After {
+    /// Every resource of that kind in the same scope.
+    #[must_use]
+    pub const fn here(kind: &'static str) -> Self {
+        Self { kind, anywhere: false }
+    }
+
+    /// Every resource of that kind in any scope.
+    #[must_use]
+    pub const fn anywhere(kind: &'static str) -> Self {
+        Self { kind, anywhere: true }
+    }
+}
+
+/// What a found thing does for traffic; judged by what is found alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    None,
+    /// It sends clients to its region (a record).
+    Directs,
+    /// It answers clients in its region (a load balancer, a service with running tasks).
+    Answers,
+}
+
+/// Something that keeps a thing from being removed, for the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// For example `network interface eni-1 (ELB app/shop/1)`.
+    pub what: String,
+    /// Whether it goes away by itself, so that waiting makes sense.
+    pub leaves_by_itself: bool,
+}
+
+/// A verb of `Kind::PERMISSIONS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    Observe,
+    Create,
+    Update,
+    Delete,
+}
+
+/// One kind of AWS resource: how it is wanted, found, made, changed, ended. See `docs/adding-a-kind.md`.
+pub trait Kind: Send + Sync + 'static {
+    /// What is wanted and what is found, in the same words.
+    type Spec: Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync;
+
+    /// `<service>.<resource>` in the SDK's nouns, for example `ec2.subnet`.
+    const NAME: &'static str;
+    const SCOPES: Scopes = Scopes::Regional;
+    /// Paths AWS cannot change in place: a difference there means a new resource.
+    const FIXED: &'static [&'static str] = &[];
+    const REPLACE: Replace = Replace::DeleteFirst;
+    const PATIENCE: Patience = Patience::of(5, 10, 10);
+    /// The IAM actions each verb needs.
+    const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[];
+    const AFTER: &'static [After] = &[];
+    /// Whether it takes part in serving: rolled out region by region, removed only after the drain.
+    const SERVES: bool = false;
+    /// Whether it holds data: delete, replace and the loss of a `GUARDED` field need `--allow-data-loss`.
+    const DATA: bool = false;
+    /// Boolean paths whose change from true to false is guarded on a kind that holds data.
+    const GUARDED: &'static [&'static str] = &[];
+    /// Boolean path of a protection that has to be lifted just before the delete.
+    const PROTECTION: Option<&'static str> = None;
+    /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
+    const TWICE: bool = false;
+
+    /// What the topology wants of this kind, everywhere.
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Self::Spec>>;
+    /// Everything of this kind that the stack owns in one scope, in as few calls as AWS allows.
+    fn observe(&self, cx: &Cx) -> impl Future<Output = Result<Vec<Found<Self::Spec>>, Fault>> + Send;
+    /// Makes it and gives AWS's identifier. Marks go in the create call.
+    fn create(&self, cx: &Cx, want: &Want<Self::Spec>) -> impl Future<Output = Result<String, Fault>> + Send;
+    /// Makes the found thing like the wanted one. Safe to repeat.
+    fn update(
+        &self,
+        cx: &Cx,
+        found: &Found<Self::Spec>,
+        want: &Want<Self::Spec>,
+        changes: &[Change],
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Asks AWS to remove it. Safe to repeat; "not found" is success.
+    fn delete(&self, cx: &Cx, found: &Found<Self::Spec>) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Where it stands now; the engine does the waiting.
+    fn status(&self, cx: &Cx, addr: &Addr, id: &str) -> impl Future<Output = Result<Status, Fault>> + Send;
+
+    /// Operations of one lane run one at a time over all regions, for example `table/shop-Orders`.
+    fn lane(&self, _addr: &Addr, _spec: &Self::Spec) -> Option<String> {
+        None
+    }
+    /// What a found thing does for traffic.
+    fn traffic(&self, _found: &Found<Self::Spec>) -> Traffic {
+        Traffic::None
+    }
+    /// Further regions in which the stack has something, seen from what was found here.
+    fn also_in(&self, _found: &Found<Self::Spec>) -> Vec<Region> {
+        Vec::new()
+    }
+    /// What keeps a found thing from being removed.
+    fn holders(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Holder>, Fault>> + Send {
+        async { Ok(Vec::new()) }
+    }
+    /// Whether a serving resource is healthy in the form that was asked for: `Err(why)` keeps the region's gate shut.
+    fn healthy(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Result<(), String>, Fault>> + Send {
+        async { Ok(Ok(())) }
+    }
+}
+
+/// What the engine needs to know about a kind without running it.
+#[derive(Clone, Copy, Debug)]
+pub struct Traits {
+    pub name: &'static str,
+    pub scopes: Scopes,
+    pub fixed: &'static [&'static str],
+    pub replace: Replace,
+    pub patience: Patience,
+    pub permissions: &'static [(Verb, &'static [&'static str])],
+    pub after: &'static [After],
+    pub serves: bool,
+    pub data: bool,
+    pub guarded: &'static [&'static str],
+    pub protection: Option<&'static str>,
+    pub twice: bool,
+}
+
+/// The same verbs over documents.
+pub trait AnyKind: Send + Sync {
+    fn traits(&self) -> Traits;
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Doc>>;
+    fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>>;
+    fn create<'a>(&'a self, cx: &'a Cx, want: &'a Want<Doc>) -> BoxFuture<'a, Result<String, Fault>>;
+    fn update<'a>(
+        &'a self,
+        cx: &'a Cx,
+        found: &'a Found<Doc>,
+        want: &'a Want<Doc>,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<(), Fault>>;
+    fn delete<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<(), Fault>>;
+    fn status<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Status, Fault>>;
+    fn lane(&self, addr: &Addr, spec: &Doc) -> Option<String>;
+    fn traffic(&self, found: &Found<Doc>) -> Traffic;
+    fn also_in(&self, found: &Found<Doc>) -> Vec<Region>;
+    fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
+    fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
+}
+
+/// Turns a typed kind into one over documents.
+pub struct Erased<K>(pub K);
+
+fn read<S: DeserializeOwned>(addr: &Addr, spec: &Doc) -> Result<S, Fault> {
+    serde_json::from_value(spec.clone()).map_err(|error| Fault::bug(format!("the document of {addr} does not read: {error}")))
+}
+
+fn write<S: Serialize>(addr: &Addr, spec: &S) -> Result<Doc, Fault> {
+    serde_json::to_value(spec).map_err(|error| Fault::bug(format!("the document of {addr} does not write: {error}")))
+}
+
+fn typed_want<S: DeserializeOwned>(want: &Want<Doc>) -> Result<Want<S>, Fault> {
+    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone() })
+}
+
+fn with_spec<A, B>(found: &Found<A>, spec: B) -> Found<B> {
+    Found {
+        addr: found.addr.clone(),
+        id: found.id.clone(),
+        spec,
+        outputs: found.outputs.clone(),
+        life: found.life.clone(),
+        ours: found.ours,
+        born: found.born,
+    }
+}
+
+fn typed_found<S: DeserializeOwned>(found: &Found<Doc>) -> Result<Found<S>, Fault> {
+    Ok(with_spec(found, read(&found.addr, &found.spec)?))
+}
+
+impl<K: Kind> AnyKind for Erased<K> {
+    fn traits(&self) -> Traits {
+        Traits {
+            name: K::NAME,
+            scopes: K::SCOPES,
+            fixed: K::FIXED,
+            replace: K::REPLACE,
+            patience: K::PATIENCE,
+            permissions: K::PERMISSIONS,
+            after: K::AFTER,
+            serves: K::SERVES,
+            data: K::DATA,
+            guarded: K::GUARDED,
+            protection: K::PROTECTION,
+            twice: K::TWICE,
+        }
+    }
+
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Doc>> {
+        let wants = self.0.desired(model, facts).into_iter();
+        wants
+            .map(|want| match write(&want.addr, &want.spec) {
+                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold },
+                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()) },
+            })
+            .collect()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
+        Box::pin(async move {
+            let found = self.0.observe(cx).await?;
+            found.iter().map(|found| Ok(with_spec(found, write(&found.addr, &found.spec)?))).collect()
+        })
+    }
+
+    fn create<'a>(&'a self, cx: &'a Cx, want: &'a Want<Doc>) -> BoxFuture<'a, Result<String, Fault>> {
+        Box::pin(async move { self.0.create(cx, &typed_want(want)?).await })
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: &'a Cx,
+        found: &'a Found<Doc>,
+        want: &'a Want<Doc>,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move { self.0.update(cx, &typed_found(found)?, &typed_want(want)?, changes).await })
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move { self.0.delete(cx, &typed_found(found)?).await })
+    }
+
+    fn status<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Status, Fault>> {
+        Box::pin(self.0.status(cx, addr, id))
+    }
+
+    fn lane(&self, addr: &Addr, spec: &Doc) -> Option<String> {
+        read(addr, spec).ok().and_then(|spec| self.0.lane(addr, &spec))
+    }
+
+    fn traffic(&self, found: &Found<Doc>) -> Traffic {
+        typed_found(found).map_or(Traffic::None, |found| self.0.traffic(&found))
+    }
+
+    fn also_in(&self, found: &Found<Doc>) -> Vec<Region> {
+        typed_found(found).map_or_else(|_| Vec::new(), |found| self.0.also_in(&found))
+    }
+
+    fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>> {
+        Box::pin(async move { self.0.holders(cx, &typed_found(found)?).await })
+    }
+
+    fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>> {
+        Box::pin(async move { self.0.healthy(cx, &typed_found(found)?).await })
+    }
+}
+
+/// The registered kinds, in the order of the registry.
+#[derive(Clone)]
+pub struct Kinds(Arc<[Arc<dyn AnyKind>]>);
+
+impl Kinds {
+    #[must_use]
+    pub fn new(all: Vec<Arc<dyn AnyKind>>) -> Self {
+        Self(all.into())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn AnyKind>> {
+        self.0.iter()
+    }
+
+    /// The kind of that name.
+    ///
+    /// # Errors
+    /// Such a kind is not known to this version.
+    pub fn get(&self, name: &str) -> Result<&Arc<dyn AnyKind>, Fault> {
+        let found = self.0.iter().find(|kind| kind.traits().name == name);
+        found.ok_or_else(|| Fault::bug(format!("this version of mrctl knows no kind `{name}`")))
+    }
+}

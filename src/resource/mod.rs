@@ -1,0 +1,23 @@
+//! The vocabulary of the engine. It knows no AWS SDK.
+//!
+//! In: nothing. Out: addresses, typed kinds behind one document seam, references as data, the diff, ownership marks, faults,
+//! life. Everything else is written in these words.
+mod addr;
+mod cx;
+pub mod doc;
+mod facts;
+mod fault;
+mod kind;
+mod life;
+pub mod owner;
+pub mod reference;
+
+pub use addr::{Addr, NotAnAddress, Region, Scope};
+pub use cx::{Cx, Memo};
+pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
+pub use facts::{Facts, KNOWN_AT_PLAN, Zone};
+pub use fault::{Class, Fault};
+pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Replace, Scopes, Traffic, Traits, Verb, Want};
+pub use life::{Life, Patience, Status};
+pub use owner::Owner;
+pub use reference::{Link, Output, Outputs, Ref};

@@ -1,0 +1,3 @@
+//! What the user wrote.
+mod model;
+pub use model::*;

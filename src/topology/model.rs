@@ -1,0 +1,152 @@
+//! The checked topology: newtypes, no spans, nothing optional that need not be.
+use std::{collections::BTreeMap, time::Duration};
+
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
+
+use crate::resource::Region;
+
+/// A topology that passed every check. What a reader finds here is final: defaults are filled in, `per_region` is merged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    pub stack: String,
+    /// Twelve digits: refuse any other account.
+    pub account: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// In the order of the file.
+    pub regions: IndexMap<Region, RegionSpec>,
+    /// Absent: no network is made.
+    pub network: Option<Network>,
+    /// By the key in the file, in its order.
+    pub tables: IndexMap<String, Table>,
+    pub rollout: Rollout,
+    /// What the file asks for and this version does not build yet; shown in every plan.
+    pub not_built: Vec<NotBuilt>,
+}
+
+impl Model {
+    /// The regions in rollout order.
+    #[must_use]
+    pub fn rollout_order(&self) -> Vec<Region> {
+        let rest = self.regions.keys().filter(|region| !self.rollout.order.contains(region));
+        self.rollout.order.iter().chain(rest).cloned().collect()
+    }
+}
+
+/// One line under `regions`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegionSpec {
+    /// The VPC's range, /16 to /22; there whenever the topology has a network.
+    pub cidr: Option<Ipv4Net>,
+}
+
+/// The section `network`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    pub availability_zones: ZoneChoice,
+    pub nat_gateways: NatGateways,
+    /// Names of gateway and interface endpoints.
+    pub endpoints: Vec<String>,
+    pub peering: Peering,
+    /// VPCs that are referred to and never touched; mrctl makes no network in these regions.
+    pub existing: BTreeMap<Region, ExistingNetwork>,
+}
+
+/// `availability_zones: 3`, or a list of zone ids for each region that is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ZoneChoice {
+    /// 2 to 4.
+    Count(usize),
+    /// Zone ids such as `use1-az1`, each region's own in the order of the file.
+    Ids(BTreeMap<Region, Vec<String>>),
+}
+
+/// `nat_gateways`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NatGateways {
+    PerZone,
+    Single,
+    None,
+}
+
+/// `peering`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peering {
+    None,
+    Mesh,
+}
+
+/// `network.existing.<region>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingNetwork {
+    pub vpc: String,
+    pub public_subnets: Vec<String>,
+    pub private_subnets: Vec<String>,
+}
+
+/// One entry of `tables`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The DynamoDB name: `<stack>-<key>` unless `name:` says otherwise.
+    pub name: String,
+    pub partition_key: KeyAttribute,
+    pub sort_key: Option<KeyAttribute>,
+    /// The table's members, in rollout order, each with its own settings.
+    pub members: IndexMap<Region, TableMember>,
+    pub writes: Writes,
+}
+
+/// What may differ from region to region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableMember {
+    pub point_in_time_recovery: bool,
+    pub deletion_protection: bool,
+}
+
+/// A key attribute of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAttribute {
+    pub name: String,
+    pub attribute_type: AttributeType,
+}
+
+/// The three scalar types DynamoDB allows in keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeType {
+    String,
+    Number,
+    Binary,
+}
+
+/// How the application avoids lost updates; a statement about the application, not a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    AnyRegion,
+    OneRegion,
+    ByKey,
+}
+
+/// The section `rollout`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// Overrides the order of `regions`.
+    pub order: Vec<Region>,
+    pub bake: Duration,
+    pub gate_timeout: Duration,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { order: Vec::new(), bake: Duration::from_secs(120), gate_timeout: Duration::from_secs(900) }
+    }
+}
+
+/// Something that was asked for and is not built by this version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotBuilt {
+    /// Where it stands in the file, from 1.
+    pub line: usize,
+    /// For example `network.nat_gateways`.
+    pub path: String,
+    pub message: String,
+}
