@@ -1,1 +1,11 @@
-//! .
+//! Does what a plan says.
+//!
+//! In: a [`Plan`](crate::plan::Plan). Out: [`Event`]s while it runs and an [`Outcome`] at the end.
+mod event;
+mod operation;
+mod run;
+mod settle;
+
+pub use event::{Doing, Event, Outcome, Stamped, Stop, Tally};
+pub use run::{Options, apply};
+pub use settle::Timing;

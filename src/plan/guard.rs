@@ -1,0 +1,112 @@
+//! The data guard: no data is lost unless it is named on the command line.
+use super::{Action, Finding, Severity, Step};
+use crate::resource::{Addr, Kinds};
+
+/// One `--allow-data-loss` value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowance {
+    /// `all`.
+    All,
+    /// `REGION/*`.
+    Region(String),
+    Address(String),
+}
+
+impl Allowance {
+    /// Reads `all`, `REGION/*` or an address.
+    ///
+    /// # Errors
+    /// Anything else, with what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        if let Some(region) = text.strip_suffix("/*").filter(|region| !region.is_empty() && !region.contains(['/', '*'])) {
+            return Ok(Self::Region(region.to_owned()));
+        }
+        match text.parse::<Addr>() {
+            Ok(addr) if !text.contains('*') => Ok(Self::Address(addr.to_string())),
+            _ => Err(format!("`{text}` is neither `all`, nor `REGION/*`, nor an address such as `eu-west-1/dynamodb.table/Orders`")),
+        }
+    }
+
+    fn covers(&self, addr: &Addr) -> bool {
+        match self {
+            Self::All => true,
+            Self::Region(region) => addr.scope.to_string() == *region,
+            Self::Address(text) => addr.to_string() == *text,
+        }
+    }
+}
+
+/// A step that would lose data and was not allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub addr: Addr,
+    /// What would be lost.
+    pub message: String,
+}
+
+/// Which steps would lose data without being allowed, and which allowances match nothing (a warning, never a refusal: the
+/// same command must work again after a kill).
+#[must_use]
+pub fn guard(kinds: &Kinds, steps: &[Step], allowed: &[(String, Allowance)]) -> (Vec<Refusal>, Vec<Finding>) {
+    let dangers: Vec<Refusal> = steps.iter().filter_map(|step| danger(kinds, step)).collect();
+    let findings = allowed
+        .iter()
+        .filter(|(_, allowance)| !dangers.iter().any(|danger| allowance.covers(&danger.addr)))
+        .map(|(text, _)| Finding {
+            code: "plan::allowance-unused",
+            severity: Severity::Warning,
+            address: None,
+            line: None,
+            message: format!("`--allow-data-loss {text}` matches nothing in this plan"),
+            help: None,
+        })
+        .collect();
+    let refused = dangers.into_iter().filter(|danger| !allowed.iter().any(|(_, allowance)| allowance.covers(&danger.addr)));
+    (refused.collect(), findings)
+}
+
+fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
+    let traits = kinds.get(&step.addr.kind).ok()?.traits();
+    if !traits.data {
+        return None;
+    }
+    let message = match step.action {
+        Action::Delete => "would be deleted with its data".to_owned(),
+        Action::Replace => {
+            let fixed: Vec<&str> = step.changes.iter().map(|change| change.path.as_str()).collect();
+            format!("would be deleted and made anew: AWS cannot change {} in place", fixed.join(", "))
+        }
+        Action::Update | Action::Adopt => {
+            let lost: Vec<&str> = step
+                .changes
+                .iter()
+                .filter(|change| traits.guarded.contains(&change.path.as_str()) && change.from == true && change.to == false)
+                .map(|change| change.path.as_str())
+                .collect();
+            if lost.is_empty() {
+                return None;
+            }
+            format!("would lose {}", lost.join(" and "))
+        }
+        Action::Keep | Action::Create | Action::Leave | Action::Hold => return None,
+    };
+    Some(Refusal { addr: step.addr.clone(), message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowance_is_all_a_region_or_an_address() {
+        assert_eq!(Allowance::parse("all"), Ok(Allowance::All));
+        assert_eq!(Allowance::parse("eu-west-1/*"), Ok(Allowance::Region("eu-west-1".into())));
+        assert!(matches!(Allowance::parse("eu-west-1/dynamodb.table/Orders"), Ok(Allowance::Address(_))));
+        for wrong in ["", "*", "/*", "eu-west-1", "eu-*/*", "eu-west-1/dynamodb.table/*"] {
+            assert!(Allowance::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
