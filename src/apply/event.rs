@@ -19,29 +19,82 @@ pub enum Doing {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// An operation began.
-    Started { addr: Addr, doing: Doing },
+    Started {
+        addr: Addr,
+        doing: Doing,
+    },
     /// What AWS says about a running operation; said again whenever that changes and at least every ten seconds.
-    Progress { addr: Addr, doing: Doing, now: String, elapsed: Duration },
+    Progress {
+        addr: Addr,
+        doing: Doing,
+        now: String,
+        elapsed: Duration,
+    },
     /// A call is repeated.
-    Retried { addr: Addr, fault: Fault, attempt: u32, pause: Duration },
+    Retried {
+        addr: Addr,
+        fault: Fault,
+        attempt: u32,
+        pause: Duration,
+    },
     /// A protection is lifted so that a delete may follow.
-    ProtectionLifted { addr: Addr, change: Change },
+    ProtectionLifted {
+        addr: Addr,
+        change: Change,
+    },
     /// An operation ended well.
-    Done { addr: Addr, doing: Doing, id: Option<String>, elapsed: Duration },
+    Done {
+        addr: Addr,
+        doing: Doing,
+        id: Option<String>,
+        elapsed: Duration,
+    },
     /// An operation failed; what exists now is known to the reader from `exists`.
-    Failed { addr: Addr, doing: Doing, fault: Fault, exists: String, elapsed: Duration },
+    Failed {
+        addr: Addr,
+        doing: Doing,
+        fault: Fault,
+        exists: String,
+        elapsed: Duration,
+    },
     /// Not tried, because something it needs failed.
-    Skipped { addr: Addr, doing: Doing, because: String },
-    GateWaiting { region: Region, now: Vec<String>, elapsed: Duration },
+    Skipped {
+        addr: Addr,
+        doing: Doing,
+        because: String,
+    },
+    GateWaiting {
+        region: Region,
+        now: Vec<String>,
+        elapsed: Duration,
+    },
     /// A region is healthy; the bake time begins.
-    GateBaking { region: Region, bake: Duration },
-    GateOpen { region: Region, elapsed: Duration },
-    GateFailed { region: Region, why: Vec<String>, elapsed: Duration },
+    GateBaking {
+        region: Region,
+        bake: Duration,
+    },
+    GateOpen {
+        region: Region,
+        elapsed: Duration,
+    },
+    GateFailed {
+        region: Region,
+        why: Vec<String>,
+        elapsed: Duration,
+    },
     /// Clients are given time to let go of a region.
-    Draining { region: Region, left: Duration },
-    Drained { region: Region },
+    Draining {
+        region: Region,
+        left: Duration,
+    },
+    Drained {
+        region: Region,
+    },
     /// Nothing more is started.
-    Stopping { why: Stop, running: usize },
+    Stopping {
+        why: Stop,
+        running: usize,
+    },
 }
 
 /// Why a run starts nothing more.

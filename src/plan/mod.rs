@@ -12,10 +12,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-pub use decide::{Decided, decide};
+pub use decide::{Decided, decide, protections};
 pub use guard::{Allowance, Refusal, guard};
-pub use observe::{Observed, observe};
-pub use order::{Cycle, Rollout, order};
+pub use observe::{Observed, Searched, observe};
+pub use order::{Cycle, Ordered, Rollout, order};
 pub use select::{Selection, select};
 
 use crate::resource::{Addr, Change, Doc, Found, Region, Want};
@@ -51,6 +51,8 @@ pub struct Step {
     /// As the kind wants it, references still open where the plan makes what they refer to.
     pub want: Option<Want<Doc>>,
     pub found: Option<Found<Doc>>,
+    /// Every address that what is wanted refers to, resolved or not.
+    pub refers: Vec<Addr>,
 }
 
 impl Step {

@@ -132,6 +132,9 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
+    /// Whether a create may leave differences that an update has to bring in line (a DynamoDB replica carries no marks).
+    const UNFINISHED: bool = false;
+
     /// What the topology wants of this kind, everywhere.
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Self::Spec>>;
     /// Everything of this kind that the stack owns in one scope, in as few calls as AWS allows.
@@ -188,6 +191,7 @@ pub struct Traits {
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
     pub twice: bool,
+    pub unfinished: bool,
 }
 
 /// The same verbs over documents.
@@ -258,6 +262,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             guarded: K::GUARDED,
             protection: K::PROTECTION,
             twice: K::TWICE,
+            unfinished: K::UNFINISHED,
         }
     }
 

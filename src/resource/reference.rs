@@ -148,6 +148,11 @@ impl Outputs {
         self
     }
 
+    /// Every field and its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(field, value)| (*field, value.as_str()))
+    }
+
     /// The value of a field, when the resource gives it.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {

@@ -1,0 +1,340 @@
+//! One operation, from its first call to the moment AWS has really done it, with the retries that are the engine's own.
+//!
+//! Which retry belongs to which class of fault stands here and nowhere else. A create without a unique name is never repeated
+//! after an unclear answer before two looks found nothing; everything else is safe to repeat.
+use std::{sync::Mutex, time::Duration};
+
+use tokio::{
+    sync::mpsc::UnboundedSender,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    Doing, Event,
+    settle::{Pauses, Timing, Voice, readable, until_gone, until_ready},
+};
+use crate::{
+    plan::{Step, protections},
+    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Want, doc::diff},
+};
+
+/// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
+const PROPAGATION: Duration = Duration::from_secs(300);
+/// How often a create with an unclear answer is tried when nothing is found of it.
+const UNCLEAR_ATTEMPTS: u32 = 4;
+
+/// What all operations of a run share.
+pub(super) struct Work<'a> {
+    pub kinds: &'a Kinds,
+    pub cx: &'a Cx,
+    pub timing: Timing,
+    /// When the plan was read.
+    pub read_at: Instant,
+    pub events: UnboundedSender<Event>,
+    /// One second look for each kind and scope, shared by its creates.
+    pub looks: Mutex<Memo>,
+}
+
+/// What an operation leaves behind.
+pub(super) enum Left {
+    Exists { id: String, outputs: Outputs },
+    Nothing,
+}
+
+impl Work<'_> {
+    pub(super) fn say(&self, event: Event) {
+        // The receiver lives as long as the run; without it nobody listens any more.
+        let _ = self.events.send(event);
+    }
+
+    fn kind(&self, addr: &Addr) -> Result<&dyn AnyKind, Fault> {
+        self.kinds.get(&addr.kind).map(|kind| &**kind)
+    }
+
+    /// What is at an address now, read anew.
+    async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+        let found = kind.observe(&cx.afresh()).await?;
+        let mut here: Vec<_> = found.into_iter().filter(|found| found.addr == *addr && !matches!(found.life, Life::Leaving(_))).collect();
+        if let [first, second, ..] = &here[..] {
+            let message = format!("`{}` and `{}` both carry the mark of {addr}", first.id, second.id);
+            return Err(Fault::new("looking for it", Class::Invalid, message));
+        }
+        Ok(here.pop())
+    }
+
+    /// Reads by tag lag behind creates: what an earlier run made a moment ago may only be visible now.
+    async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+        sleep_until(self.read_at + self.timing.second_look).await;
+        let memo = self.looks.lock().map(|memo| memo.clone()).unwrap_or_default();
+        let all = memo.once(format!("{}/{}", addr.scope, addr.kind), || async { kind.observe(&cx.afresh()).await }).await?;
+        Ok(all.iter().find(|found| found.addr == *addr && !matches!(found.life, Life::Leaving(_))).cloned())
+    }
+
+    pub(super) async fn make(&self, step: &Step, want: &Want<Doc>) -> Result<Left, Fault> {
+        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
+        let traits = kind.traits();
+        if let Some(found) = step.found.as_ref().filter(|found| matches!(found.life, Life::Leaving(_))) {
+            until_gone(self, kind, &cx, &step.addr, &found.id).await?;
+        } else if traits.twice
+            && step.found.is_none()
+            && let Some(found) = self.second_look(kind, &cx, &step.addr).await?
+        {
+            return self.bring_in_line(kind, &cx, found, want, Doing::Creating).await;
+        }
+        match self.create(kind, &cx, want).await? {
+            Created::New(id) => {
+                let outputs = until_ready(self, kind, &cx, &step.addr, &id, Doing::Creating).await?;
+                if !traits.unfinished {
+                    return Ok(Left::Exists { id, outputs });
+                }
+                match self.look(kind, &cx, &step.addr).await? {
+                    Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Creating).await,
+                    None => Ok(Left::Exists { id, outputs }),
+                }
+            }
+            Created::WasThere(found) => self.bring_in_line(kind, &cx, *found, want, Doing::Creating).await,
+        }
+    }
+
+    async fn create(&self, kind: &dyn AnyKind, cx: &Cx, want: &Want<Doc>) -> Result<Created, Fault> {
+        let patience = kind.traits().patience;
+        let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, &want.addr, Doing::Creating));
+        let mut unclear = 0;
+        for attempt in 1.. {
+            let fault = match kind.create(cx, want).await {
+                Ok(id) => return Ok(Created::New(id)),
+                Err(fault) => fault,
+            };
+            match fault.class {
+                Class::Unclear => {
+                    unclear += 1;
+                    if let Some(found) = self.look_twice(kind, cx, &want.addr).await? {
+                        return Ok(Created::WasThere(Box::new(found)));
+                    }
+                    if unclear >= UNCLEAR_ATTEMPTS {
+                        return Err(fault);
+                    }
+                }
+                Class::Exists => match self.look(kind, cx, &want.addr).await? {
+                    Some(found) if found.ours => return Ok(Created::WasThere(Box::new(found))),
+                    _ => return Err(fault),
+                },
+                Class::Throttled | Class::Contention | Class::InUse if voice.elapsed() < patience.ready => {}
+                Class::NotFound if voice.elapsed() < PROPAGATION.min(patience.ready) => {}
+                _ => return Err(fault),
+            }
+            voice.tell(&fault.to_string());
+            self.retry(&want.addr, fault, attempt, &mut pauses).await;
+        }
+        Err(Fault::bug("a create was neither made nor refused"))
+    }
+
+    /// After an unclear answer: at once, and again when reads by tag have caught up.
+    async fn look_twice(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+        if let Ok(Some(found)) = self.look(kind, cx, addr).await {
+            return Ok(Some(found));
+        }
+        sleep(self.timing.second_look).await;
+        self.look(kind, cx, addr).await
+    }
+
+    async fn retry(&self, addr: &Addr, fault: Fault, attempt: u32, pauses: &mut Pauses) {
+        self.say(Event::Retried { addr: addr.clone(), fault, attempt, pause: pauses.next() });
+        pauses.pause().await;
+    }
+
+    /// Waits for what is being made, reads it again and compares.
+    pub(super) async fn wait(&self, step: &Step, want: &Want<Doc>) -> Result<Left, Fault> {
+        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
+        let found = step.found.as_ref().ok_or_else(|| Fault::bug("nothing to wait for"))?;
+        until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Waiting).await?;
+        match self.look(kind, &cx, &step.addr).await? {
+            Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Waiting).await,
+            None => Err(Fault::new(format!("reading {}", step.addr), Class::NotFound, "it was there and is not any more")),
+        }
+    }
+
+    pub(super) async fn change(&self, step: &Step, want: &Want<Doc>, doing: Doing) -> Result<Left, Fault> {
+        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
+        let found = step.found.clone().ok_or_else(|| Fault::bug("nothing to change"))?;
+        if doing == Doing::Adopting {
+            // Only tags are written; whatever else differs is the next plan's business.
+            self.update(kind, &cx, &found, want, step.changes.clone(), doing).await?;
+            return Ok(Left::Exists { id: found.id, outputs: found.outputs });
+        }
+        self.bring_in_line(kind, &cx, found, want, doing).await
+    }
+
+    /// Changes in place what differs, and reads again until nothing does. What the data guard has not seen is never done here.
+    async fn bring_in_line(
+        &self,
+        kind: &dyn AnyKind,
+        cx: &Cx,
+        mut found: Found<Doc>,
+        want: &Want<Doc>,
+        doing: Doing,
+    ) -> Result<Left, Fault> {
+        let (traits, began) = (kind.traits(), Instant::now());
+        let approved = doing == Doing::Updating;
+        if matches!(found.life, Life::Making(_)) {
+            until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
+            found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
+        }
+        loop {
+            let changes = diff(&found.spec, &want.spec);
+            if changes.is_empty() {
+                return Ok(Left::Exists { id: found.id, outputs: found.outputs });
+            }
+            let fixed = changes.iter().find(|change| traits.fixed.iter().any(|path| change.is_under(path)));
+            let guarded = changes.iter().find(|change| traits.guarded.contains(&change.path.as_str()) && change.to == false);
+            if let Some(change) = fixed.or(guarded.filter(|_| !approved)) {
+                let message = format!("`{}` is there and differs in `{}`; a new plan has to decide about that", found.id, change.path);
+                return Err(Fault::new(format!("comparing {}", want.addr), Class::Invalid, message));
+            }
+            if began.elapsed() > traits.patience.ready {
+                let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+                let message = format!("after {} it still differs in {}", readable(began.elapsed()), paths.join(", "));
+                return Err(Fault::new(format!("updating {}", want.addr), Class::Contention, message));
+            }
+            self.update(kind, cx, &found, want, changes, doing).await?;
+            let outputs = until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
+            if !traits.unfinished {
+                return Ok(Left::Exists { id: found.id, outputs });
+            }
+            match self.look(kind, cx, &want.addr).await? {
+                Some(again) => found = again,
+                None => return Ok(Left::Exists { id: found.id, outputs }),
+            }
+        }
+    }
+
+    async fn update(
+        &self,
+        kind: &dyn AnyKind,
+        cx: &Cx,
+        found: &Found<Doc>,
+        want: &Want<Doc>,
+        changes: Vec<Change>,
+        doing: Doing,
+    ) -> Result<(), Fault> {
+        let patience = kind.traits().patience;
+        let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, &want.addr, doing));
+        let (mut found, mut changes) = (found.clone(), changes);
+        for attempt in 1.. {
+            let Err(fault) = kind.update(cx, &found, want, &changes).await else { return Ok(()) };
+            let repeat = matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
+            if !repeat || voice.elapsed() > patience.ready {
+                return Err(fault);
+            }
+            voice.tell(&fault.to_string());
+            self.retry(&want.addr, fault, attempt, &mut pauses).await;
+            // Part of it may have been done: only what still differs is sent again.
+            if let Ok(Some(again)) = self.look(kind, cx, &want.addr).await {
+                let left = diff(&again.spec, &want.spec);
+                changes = if doing == Doing::Adopting { left.into_iter().filter(|change| change.is_under("tags")).collect() } else { left };
+                found = again;
+                if changes.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove(&self, step: &Step) -> Result<Left, Fault> {
+        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
+        let found = step.found.as_ref().ok_or_else(|| Fault::bug("nothing to remove"))?;
+        match &found.life {
+            Life::Leaving(_) => {
+                until_gone(self, kind, &cx, &step.addr, &found.id).await?;
+                return Ok(Left::Nothing);
+            }
+            // Most things cannot be deleted before AWS has finished making them; one that breaks instead can.
+            Life::Making(_) => match until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Deleting).await {
+                Ok(_) => {}
+                Err(fault) if fault.class == Class::Invalid => {}
+                Err(fault) => return Err(fault),
+            },
+            Life::Ready | Life::Broken(_) => {}
+        }
+        let lifted = protections(&kind.traits(), found);
+        if !lifted.is_empty() {
+            self.lift(kind, &cx, found, lifted).await?;
+        }
+        self.delete(kind, &cx, found).await?;
+        until_gone(self, kind, &cx, &step.addr, &found.id).await?;
+        Ok(Left::Nothing)
+    }
+
+    async fn lift(&self, kind: &dyn AnyKind, cx: &Cx, found: &Found<Doc>, changes: Vec<Change>) -> Result<(), Fault> {
+        let mut spec = found.spec.clone();
+        for change in &changes {
+            spec[change.path.as_str()] = change.to.clone();
+            self.say(Event::ProtectionLifted { addr: found.addr.clone(), change: change.clone() });
+        }
+        let want = Want::new(found.addr.clone(), spec);
+        self.update(kind, cx, found, &want, changes, Doing::Deleting).await?;
+        until_ready(self, kind, cx, &found.addr, &found.id, Doing::Deleting).await.map(drop)
+    }
+
+    async fn delete(&self, kind: &dyn AnyKind, cx: &Cx, found: &Found<Doc>) -> Result<(), Fault> {
+        let patience = kind.traits().patience;
+        let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, &found.addr, Doing::Deleting));
+        let mut held_for_good = 0;
+        for attempt in 1.. {
+            let fault = match kind.delete(cx, found).await {
+                Err(fault) if fault.class != Class::NotFound => fault,
+                _ => return Ok(()),
+            };
+            if !matches!(fault.class, Class::InUse | Class::Contention | Class::Throttled | Class::Unclear | Class::Limit) {
+                return Err(fault);
+            }
+            let mut now = fault.to_string();
+            if fault.class == Class::InUse {
+                let holders = kind.holders(&cx.afresh(), found).await.unwrap_or_default();
+                let names: Vec<&str> = holders.iter().map(|holder| holder.what.as_str()).collect();
+                if !names.is_empty() {
+                    now = format!("held by {}", names.join(", "));
+                }
+                let for_good = holders.iter().any(|holder| !holder.leaves_by_itself);
+                held_for_good = if for_good { held_for_good + 1 } else { 0 };
+                // Nobody will remove somebody else's thing for us: say so instead of waiting for the whole patience.
+                if held_for_good >= 3 {
+                    return Err(Fault { message: Some(now), ..fault });
+                }
+            }
+            if voice.elapsed() > patience.gone {
+                return Err(Fault { message: Some(format!("after {}: {now}", readable(voice.elapsed()))), ..fault });
+            }
+            voice.tell(&now);
+            self.retry(&found.addr, fault, attempt, &mut pauses).await;
+        }
+        Ok(())
+    }
+
+    /// Why a region is not healthy in its new form; nothing when it is.
+    pub(super) async fn unhealthy(&self, addrs: &[Addr]) -> Vec<String> {
+        let mut why = Vec::new();
+        for addr in addrs {
+            let cx = self.cx.at(&addr.scope);
+            let health = async {
+                let kind = self.kind(addr)?;
+                match self.look(kind, &cx, addr).await? {
+                    Some(found) => kind.healthy(&cx.afresh(), &found).await,
+                    None => Ok(Err("it is not there".to_owned())),
+                }
+            };
+            match health.await {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => why.push(format!("{addr}: {reason}")),
+                Err(fault) => why.push(format!("{addr}: {fault}")),
+            }
+        }
+        why
+    }
+}
+
+enum Created {
+    New(String),
+    WasThere(Box<Found<Doc>>),
+}

@@ -1,0 +1,356 @@
+//! The executor: every operation once what comes before it is done, as many side by side as may be.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Doing, Event, Outcome, Stamped, Stop, Tally, Timing,
+    operation::{Left, Work},
+};
+use crate::{
+    plan::{Action, Op, Plan, Step},
+    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Want, doc::resolve},
+};
+
+/// Operations in flight at once; calls are bounded again per region and service where they are sent.
+const AT_ONCE: usize = 64;
+const COUNTDOWN: Duration = Duration::from_secs(10);
+
+/// How a run behaves.
+pub struct Options {
+    pub timing: Timing,
+    /// When what the plan stands on was read.
+    pub read_at: Instant,
+    /// Start nothing more after this.
+    pub timeout: Option<Duration>,
+    pub bake: Duration,
+    pub gate_timeout: Duration,
+    /// Cancelled once: start nothing more, let what runs end.
+    pub stop: CancellationToken,
+    /// Cancelled: stop waiting.
+    pub abandon: CancellationToken,
+}
+
+/// Runs a plan to its end, or as far as it goes. There is no rollback: the way back is the same command with the old file.
+pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: &mut (dyn FnMut(Stamped) + Send)) -> Outcome {
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let looks = Mutex::new(Memo::default());
+    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks };
+    let mut run = Run::new(plan);
+    let mut seq = 0;
+    let mut tell = |event: Event| {
+        seq += 1;
+        say(Stamped { at: Timestamp::now(), seq, event });
+    };
+    let began = Instant::now();
+    let deadline = options.timeout.map(|timeout| began + timeout);
+    let mut running = FuturesUnordered::new();
+    let mut abandoned = false;
+    loop {
+        while run.stopped.is_none()
+            && running.len() < AT_ONCE
+            && let Some(op) = run.take()
+        {
+            let want = run.want(op);
+            let work = &work;
+            running.push(async move { (op, perform(work, plan, op, want, options).await) });
+        }
+        if running.is_empty() {
+            break;
+        }
+        tokio::select! {
+            biased;
+            Some(event) = heard.recv() => tell(event),
+            Some((op, result)) = running.next() => {
+                // What an operation said before it ended is told before its end.
+                while let Ok(event) = heard.try_recv() {
+                    tell(event);
+                }
+                run.finish(op, result, &mut tell);
+            }
+            () = options.abandon.cancelled() => {
+                abandoned = true;
+                break;
+            }
+            () = options.stop.cancelled(), if run.stopped.is_none() => {
+                run.stopped = Some(Stop::Interrupted);
+                tell(Event::Stopping { why: Stop::Interrupted, running: running.len() });
+            }
+            () = until(deadline), if run.stopped.is_none() => {
+                run.stopped = Some(Stop::TimedOut);
+                tell(Event::Stopping { why: Stop::TimedOut, running: running.len() });
+            }
+        }
+    }
+    if abandoned {
+        run.tally.left += running.len();
+        run.stopped = Some(Stop::Interrupted);
+    }
+    drop(running);
+    while let Ok(event) = heard.try_recv() {
+        tell(event);
+    }
+    run.outcome(began.elapsed())
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How one operation ended.
+enum Ended {
+    Left { doing: Doing, left: Left, elapsed: Duration },
+    Failed { doing: Doing, fault: Fault, elapsed: Duration },
+    Passed,
+    GateShut,
+}
+
+async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>>, options: &Options) -> Ended {
+    let began = Instant::now();
+    let (step, doing) = match &plan.graph.ops[op] {
+        Op::Drain(region) => return drain(work, region).await,
+        Op::Gate(region) => return gate(work, plan, op, region, options).await,
+        Op::Wait(step) => (&plan.steps[*step], Doing::Waiting),
+        Op::Make(step) => (&plan.steps[*step], Doing::Creating),
+        Op::Remove(step) => (&plan.steps[*step], Doing::Deleting),
+        Op::Change(step) => {
+            let step = &plan.steps[*step];
+            (step, if step.action == Action::Adopt { Doing::Adopting } else { Doing::Updating })
+        }
+    };
+    work.say(Event::Started { addr: step.addr.clone(), doing });
+    let result = match (doing, &want) {
+        (Doing::Deleting, _) => work.remove(step).await,
+        (_, None) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
+        (Doing::Waiting, Some(want)) => work.wait(step, want).await,
+        (Doing::Creating, Some(want)) => work.make(&without_the_old(step), want).await,
+        (_, Some(want)) => work.change(step, want, doing).await,
+    };
+    match result {
+        Ok(left) => Ended::Left { doing, left, elapsed: began.elapsed() },
+        Err(fault) => Ended::Failed { doing, fault, elapsed: began.elapsed() },
+    }
+}
+
+/// The second half of a replacement finds nothing: what was found is what the first half removes.
+fn without_the_old(step: &Step) -> Step {
+    let mut step = step.clone();
+    if step.action == Action::Replace {
+        step.found = None;
+    }
+    step
+}
+
+async fn drain(work: &Work<'_>, region: &Region) -> Ended {
+    let end = Instant::now() + work.timing.drain;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        work.say(Event::Draining { region: region.clone(), left });
+        sleep(left.min(COUNTDOWN)).await;
+    }
+    work.say(Event::Drained { region: region.clone() });
+    Ended::Passed
+}
+
+async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options: &Options) -> Ended {
+    let addrs: Vec<Addr> =
+        plan.graph.before(op).filter_map(|(before, _)| plan.graph.ops[before].step()).map(|step| plan.steps[step].addr.clone()).collect();
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(250);
+    loop {
+        let why = work.unhealthy(&addrs).await;
+        if why.is_empty() {
+            break;
+        }
+        if began.elapsed() >= options.gate_timeout {
+            work.say(Event::GateFailed { region: region.clone(), why, elapsed: began.elapsed() });
+            return Ended::GateShut;
+        }
+        work.say(Event::GateWaiting { region: region.clone(), now: why, elapsed: began.elapsed() });
+        sleep(pause).await;
+        pause = (pause * 2).min(work.timing.longest_pause.unwrap_or(Duration::from_secs(15)));
+    }
+    if !options.bake.is_zero() {
+        work.say(Event::GateBaking { region: region.clone(), bake: options.bake });
+        sleep(options.bake).await;
+        // A region that fell over while it baked is not one to follow with the next.
+        let why = work.unhealthy(&addrs).await;
+        if !why.is_empty() {
+            work.say(Event::GateFailed { region: region.clone(), why, elapsed: began.elapsed() });
+            return Ended::GateShut;
+        }
+    }
+    work.say(Event::GateOpen { region: region.clone(), elapsed: began.elapsed() });
+    Ended::Passed
+}
+
+/// The state of a run.
+struct Run<'a> {
+    plan: &'a Plan,
+    waits_for: Vec<usize>,
+    after: Vec<Vec<usize>>,
+    ready: BTreeSet<usize>,
+    started: BTreeSet<usize>,
+    busy: BTreeSet<&'a str>,
+    /// Why an operation is not to be tried.
+    hindered: BTreeMap<usize, String>,
+    known: BTreeMap<Addr, Outputs>,
+    exists: BTreeMap<Addr, String>,
+    failures: Vec<(Addr, Fault)>,
+    tally: Tally,
+    stopped: Option<Stop>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let count = plan.graph.ops.len();
+        let (mut waits_for, mut after) = (vec![0; count], vec![Vec::new(); count]);
+        for (before, next, _) in &plan.graph.edges {
+            waits_for[*next] += 1;
+            after[*before].push(*next);
+        }
+        let found = || plan.steps.iter().filter_map(|step| Some((step, step.found.as_ref()?)));
+        Self {
+            plan,
+            ready: (0..count).filter(|op| waits_for[*op] == 0).collect(),
+            waits_for,
+            after,
+            started: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            hindered: BTreeMap::new(),
+            known: found()
+                .filter(|(step, _)| !matches!(step.action, Action::Create | Action::Replace))
+                .map(|(step, found)| (step.addr.clone(), found.outputs.clone()))
+                .collect(),
+            exists: found().filter(|(_, found)| found.ours).map(|(step, found)| (step.addr.clone(), found.id.clone())).collect(),
+            failures: Vec::new(),
+            tally: Tally::default(),
+            stopped: None,
+        }
+    }
+
+    /// The next operation whose lane is free.
+    fn take(&mut self) -> Option<usize> {
+        let lane = |op: &usize| self.plan.graph.lanes.get(op).map(String::as_str);
+        let op = self.ready.iter().copied().find(|op| lane(op).is_none_or(|lane| !self.busy.contains(lane)))?;
+        if let Some(lane) = lane(&op) {
+            self.busy.insert(lane);
+        }
+        self.ready.remove(&op);
+        self.started.insert(op);
+        Some(op)
+    }
+
+    /// What is wanted, with every reference filled in that is known by now.
+    fn want(&self, op: usize) -> Option<Want<Doc>> {
+        let step = &self.plan.steps[self.plan.graph.ops[op].step()?];
+        let mut want = step.want.clone()?;
+        resolve(&mut want.spec, &|addr, field| self.known.get(addr)?.get(field).map(str::to_owned));
+        Some(want)
+    }
+
+    fn finish(&mut self, op: usize, ended: Ended, tell: &mut impl FnMut(Event)) {
+        if let Some(lane) = self.plan.graph.lanes.get(&op) {
+            self.busy.remove(lane.as_str());
+        }
+        let label = self.plan.label(&self.plan.graph.ops[op]);
+        let addr = self.plan.graph.ops[op].step().map(|step| self.plan.steps[step].addr.clone());
+        let mut hindrance = None;
+        match (ended, addr) {
+            (Ended::Left { doing, left, elapsed }, Some(addr)) => {
+                self.tally.done += 1;
+                let id = match left {
+                    Left::Exists { id, outputs } => {
+                        self.known.insert(addr.clone(), outputs);
+                        self.exists.insert(addr.clone(), id.clone());
+                        Some(id)
+                    }
+                    Left::Nothing => {
+                        self.exists.remove(&addr);
+                        None
+                    }
+                };
+                tell(Event::Done { addr, doing, id, elapsed });
+            }
+            (Ended::Failed { doing, fault, elapsed }, Some(addr)) => {
+                self.tally.failed += 1;
+                let exists = match self.exists.get(&addr) {
+                    Some(id) => format!("`{id}` exists"),
+                    None => "nothing of it is known to exist".to_owned(),
+                };
+                self.failures.push((addr.clone(), fault.clone()));
+                tell(Event::Failed { addr, doing, fault, exists, elapsed });
+                hindrance = Some(label);
+            }
+            (Ended::GateShut, _) => {
+                self.tally.failed += 1;
+                self.stopped = Some(Stop::Gated);
+                hindrance = Some(label);
+            }
+            _ => self.tally.done += 1,
+        }
+        self.release(op, hindrance, tell);
+    }
+
+    /// Frees what came after an operation; when it failed, only what follows from it is skipped, and nothing else.
+    fn release(&mut self, op: usize, hindrance: Option<String>, tell: &mut impl FnMut(Event)) {
+        let mut over = vec![(op, hindrance)];
+        while let Some((op, hindrance)) = over.pop() {
+            for next in self.after[op].clone() {
+                self.waits_for[next] -= 1;
+                if let Some(because) = &hindrance {
+                    self.hindered.entry(next).or_insert_with(|| because.clone());
+                }
+                if self.waits_for[next] > 0 {
+                    continue;
+                }
+                match self.hindered.get(&next).cloned() {
+                    None => {
+                        self.ready.insert(next);
+                    }
+                    Some(because) => {
+                        self.tally.skipped += 1;
+                        if let Some((addr, doing)) = self.subject(next) {
+                            tell(Event::Skipped { addr, doing, because: because.clone() });
+                        }
+                        over.push((next, Some(because)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn subject(&self, op: usize) -> Option<(Addr, Doing)> {
+        let op = &self.plan.graph.ops[op];
+        let doing = match op {
+            Op::Wait(_) => Doing::Waiting,
+            Op::Make(_) => Doing::Creating,
+            Op::Change(_) => Doing::Updating,
+            Op::Remove(_) => Doing::Deleting,
+            Op::Drain(_) | Op::Gate(_) => return None,
+        };
+        Some((self.plan.steps[op.step()?].addr.clone(), doing))
+    }
+
+    fn outcome(mut self, elapsed: Duration) -> Outcome {
+        let ended = self.tally.done + self.tally.failed + self.tally.skipped;
+        self.tally.left = self.plan.graph.ops.len().saturating_sub(ended);
+        Outcome { tally: self.tally, stopped: self.stopped, exists: self.exists.into_iter().collect(), failures: self.failures, elapsed }
+    }
+}

@@ -1,0 +1,144 @@
+//! Waiting: until a thing is ready, until it is gone. The engine does it; SDK waiters are silent and not used.
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Doing, Event, operation::Work};
+use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status};
+
+/// A running operation is heard of at least this often.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The pauses that depend on whom we talk to; `aws` sets them, real AWS or a sandbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long after a read that found nothing a second one is worth making: reads by tag lag behind creates.
+    pub second_look: Duration,
+    /// How long clients may hold on to a name: the fixed TTL of an ELB alias.
+    pub drain: Duration,
+    /// The longest pause between two looks, where a kind's own would be longer.
+    pub longest_pause: Option<Duration>,
+}
+
+impl Default for Timing {
+    /// Real AWS: EC2's reads by tag lag by seconds; an ELB alias has a TTL of 60 s.
+    fn default() -> Self {
+        Self { second_look: Duration::from_secs(10), drain: Duration::from_secs(60), longest_pause: None }
+    }
+}
+
+/// Pauses that begin at a quarter of a second and double up to a cadence.
+pub(super) struct Pauses {
+    next: Duration,
+    cadence: Duration,
+}
+
+impl Pauses {
+    pub(super) fn new(patience: Patience, timing: &Timing) -> Self {
+        let cadence = timing.longest_pause.map_or(patience.every, |longest| patience.every.min(longest));
+        Self { next: FIRST_PAUSE.min(cadence), cadence }
+    }
+
+    pub(super) async fn pause(&mut self) {
+        let now = self.next;
+        self.next = (now * 2).min(self.cadence);
+        sleep(now).await;
+    }
+
+    pub(super) fn next(&self) -> Duration {
+        self.next
+    }
+}
+
+/// Says what AWS is doing, whenever that changes and at every heartbeat.
+pub(super) struct Voice<'a> {
+    work: &'a Work<'a>,
+    addr: &'a Addr,
+    doing: Doing,
+    began: Instant,
+    last: Option<(String, Instant)>,
+}
+
+impl<'a> Voice<'a> {
+    pub(super) fn new(work: &'a Work<'a>, addr: &'a Addr, doing: Doing) -> Self {
+        Self { work, addr, doing, began: Instant::now(), last: None }
+    }
+
+    pub(super) fn tell(&mut self, now: &str) {
+        let due = self.last.as_ref().is_none_or(|(said, at)| said != now || at.elapsed() >= HEARTBEAT);
+        if due {
+            self.last = Some((now.to_owned(), Instant::now()));
+            let event = Event::Progress { addr: self.addr.clone(), doing: self.doing, now: now.to_owned(), elapsed: self.began.elapsed() };
+            self.work.say(event);
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// Waits until the thing is ready and gives its outputs. "Gone" right after a create means "not visible yet".
+pub(super) async fn until_ready(
+    work: &Work<'_>,
+    kind: &dyn AnyKind,
+    cx: &Cx,
+    addr: &Addr,
+    id: &str,
+    doing: Doing,
+) -> Result<Outputs, Fault> {
+    let patience = kind.traits().patience;
+    let (mut pauses, mut voice) = (Pauses::new(patience, &work.timing), Voice::new(work, addr, doing));
+    loop {
+        let now = match ask(kind, cx, addr, id).await? {
+            Some(Status::Ready(outputs)) => return Ok(outputs),
+            Some(Status::Failed(why)) => return Err(Fault::new(format!("waiting for {addr}"), Class::Invalid, why)),
+            Some(Status::Gone) => "not visible yet".to_owned(),
+            Some(Status::Settling(now)) => now,
+            None => "no answer".to_owned(),
+        };
+        if voice.elapsed() > patience.ready {
+            let message = format!("after {} it is still {now}", readable(voice.elapsed()));
+            return Err(Fault::new(format!("waiting for {addr}"), Class::Unclear, message));
+        }
+        voice.tell(&now);
+        pauses.pause().await;
+    }
+}
+
+/// Waits until the thing is gone: a delete is done then, not when the call returned.
+pub(super) async fn until_gone(work: &Work<'_>, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, id: &str) -> Result<(), Fault> {
+    let patience = kind.traits().patience;
+    let (mut pauses, mut voice) = (Pauses::new(patience, &work.timing), Voice::new(work, addr, Doing::Deleting));
+    loop {
+        let now = match ask(kind, cx, addr, id).await? {
+            Some(Status::Gone) => return Ok(()),
+            Some(Status::Settling(now) | Status::Failed(now)) => now,
+            Some(Status::Ready(_)) => "still there".to_owned(),
+            None => "no answer".to_owned(),
+        };
+        if voice.elapsed() > patience.gone {
+            let message = format!("after {} it is {now}", readable(voice.elapsed()));
+            return Err(Fault::new(format!("waiting until {addr} is gone"), Class::Unclear, message));
+        }
+        voice.tell(&now);
+        pauses.pause().await;
+    }
+}
+
+/// The status; nothing when the question got no clear answer, which is no reason to stop waiting.
+async fn ask(kind: &dyn AnyKind, cx: &Cx, addr: &Addr, id: &str) -> Result<Option<Status>, Fault> {
+    match kind.status(&cx.afresh(), addr, id).await {
+        Ok(status) => Ok(Some(status)),
+        Err(fault) if matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention) => Ok(None),
+        Err(fault) if fault.class == Class::NotFound => Ok(Some(Status::Gone)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A duration for the reader: `4 s`, `2 min 5 s`.
+pub(super) fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
+}

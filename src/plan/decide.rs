@@ -1,0 +1,309 @@
+//! Wants and what was found become steps. Pure.
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::{algo::toposort, graph::DiGraph};
+use serde_json::json;
+
+use super::{Action, Cycle, Finding, Reach, RegionState, Severity, Step};
+use crate::resource::{
+    Addr, Change, Doc, Fault, Found, Kinds, Life, Link, Region, Traits, Want,
+    doc::{diff, links, resolve},
+};
+
+/// The outcome of `decide`.
+#[derive(Debug, Default)]
+pub struct Decided {
+    pub steps: Vec<Step>,
+    pub findings: Vec<Finding>,
+}
+
+/// Decides what is to be done at every address that is wanted or found.
+///
+/// Wants are decided in the order of their references, so that a replacement cascades by itself: a reference to something
+/// that will be made stays open, and an open reference differs from whatever is there.
+///
+/// # Errors
+/// The wants refer to each other in a circle.
+pub fn decide(
+    kinds: &Kinds,
+    wants: Vec<Want<Doc>>,
+    found: Vec<Found<Doc>>,
+    regions: &BTreeMap<Region, RegionState>,
+    adopt: &BTreeSet<Addr>,
+) -> Result<Decided, Cycle> {
+    let mut decided = Decided::default();
+    let (mut found, doubled) = by_address(found, &mut decided.findings);
+    let mut known = Known::default();
+    for want in in_reference_order(wants)? {
+        let here = found.remove(&want.addr);
+        let step = match kinds.get(&want.addr.kind) {
+            Err(fault) => Step::hold(want, here, fault.to_string()),
+            Ok(_) if doubled.contains(&want.addr) => Step::hold(want, here, "found twice; see the findings".to_owned()),
+            Ok(kind) => {
+                let asked = Asked { traits: kind.traits(), regions, adopt: adopt.contains(&want.addr) };
+                wanted(&asked, want, here, &known, &mut decided.findings)
+            }
+        };
+        known.remember(&step);
+        decided.steps.push(step);
+    }
+    for (addr, here) in found {
+        let traits = match kinds.get(&addr.kind) {
+            Ok(kind) => kind.traits(),
+            Err(fault) => {
+                decided.findings.push(finding("plan::unknown-kind", Severity::Error, &addr, fault.to_string(), None));
+                continue;
+            }
+        };
+        decided.steps.push(unwanted(&traits, here, doubled.contains(&addr)));
+    }
+    Ok(decided)
+}
+
+/// What is known of the wants decided so far.
+#[derive(Default)]
+struct Known {
+    /// Outputs of everything that stays what it is.
+    outputs: BTreeMap<Addr, crate::resource::Outputs>,
+    held: BTreeSet<Addr>,
+    decided: BTreeSet<Addr>,
+}
+
+impl Known {
+    fn remember(&mut self, step: &Step) {
+        self.decided.insert(step.addr.clone());
+        match step.action {
+            Action::Keep | Action::Update | Action::Adopt => {
+                if let Some(found) = &step.found {
+                    self.outputs.insert(step.addr.clone(), found.outputs.clone());
+                }
+            }
+            Action::Hold | Action::Leave => {
+                self.held.insert(step.addr.clone());
+            }
+            Action::Create | Action::Replace | Action::Delete => {}
+        }
+    }
+}
+
+struct Asked<'a> {
+    traits: Traits,
+    regions: &'a BTreeMap<Region, RegionState>,
+    adopt: bool,
+}
+
+fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, known: &Known, findings: &mut Vec<Finding>) -> Step {
+    let refers = targets(&want.spec);
+    if let Some(region) = want.addr.region()
+        && asked.regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+    {
+        let mut step = Step::hold(want, found, "its region did not answer".to_owned());
+        step.refers = refers;
+        return step;
+    }
+    if let Some(why) = want.hold.clone() {
+        return Step::hold(want, found, why);
+    }
+    if let Some(held) = refers.iter().find(|target| known.held.contains(*target)) {
+        let why = format!("it needs {held}, which cannot be decided now");
+        return Step::hold(want, found, why);
+    }
+    if let Some(missing) = refers.iter().find(|target| !known.decided.contains(*target)) {
+        let why = Fault::bug(format!("{} refers to {missing}, which nobody wants", want.addr)).to_string();
+        return Step::hold(want, found, why);
+    }
+    resolve(&mut want.spec, &|addr, field| known.outputs.get(addr)?.get(field).map(str::to_owned));
+    let mut step = Step::new(want.addr.clone(), Action::Create, "it is not there");
+    step.refers = refers;
+    step.want = Some(want);
+    if let Some(found) = found {
+        compare(asked, &mut step, &found, findings);
+        step.found = Some(found);
+    }
+    step
+}
+
+fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mut Vec<Finding>) {
+    let Some(want) = &step.want else { return };
+    let changes = diff(&found.spec, &want.spec);
+    let fixed: Vec<Change> = changes.iter().filter(|change| is_fixed(&asked.traits, change)).cloned().collect();
+    if !found.ours {
+        return foreign(asked, step, found, &changes, !fixed.is_empty(), findings);
+    }
+    match &found.life {
+        Life::Leaving(now) => {
+            step.why = "the one before is still going".to_owned();
+            step.waiting = Some(now.clone());
+        }
+        Life::Making(now) => {
+            step.action = Action::Keep;
+            step.why = "it is being made".to_owned();
+            step.waiting = Some(now.clone());
+        }
+        Life::Broken(now) if asked.traits.data => {
+            step.action = Action::Hold;
+            step.why = format!("AWS says {now}");
+            findings.push(finding(
+                "plan::data-broken",
+                Severity::Error,
+                &step.addr,
+                format!("{} ({}) is {now} and holds data; mrctl does not replace it by itself", step.addr, found.id),
+                Some("repair it in AWS (a key that cannot be used is the usual cause) or remove it there, then plan again".to_owned()),
+            ));
+        }
+        Life::Broken(now) => {
+            step.action = Action::Replace;
+            step.why = format!("AWS says {now}, and it will not recover by itself");
+            step.changes = changes;
+        }
+        Life::Ready if changes.is_empty() => {
+            step.action = Action::Keep;
+            step.why = "it is as wanted".to_owned();
+        }
+        Life::Ready if fixed.is_empty() => {
+            step.action = Action::Update;
+            step.why = "it differs".to_owned();
+            step.changes = changes;
+        }
+        Life::Ready => {
+            step.action = Action::Replace;
+            step.why = format!("AWS cannot change {} in place", paths(&fixed));
+            step.changes = changes;
+        }
+    }
+}
+
+/// Something stands under our unique name without our mark.
+fn foreign(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, changes: &[Change], replaces: bool, findings: &mut Vec<Finding>) {
+    step.action = Action::Leave;
+    step.why = "it exists without this stack's mark".to_owned();
+    if !asked.adopt {
+        findings.push(finding(
+            "plan::not-ours",
+            Severity::Error,
+            &step.addr,
+            format!("`{}` exists and does not carry this stack's mark; it is left alone", found.id),
+            Some(format!("give it another name in the topology, or take it over with `mrctl apply --adopt {}`", step.addr)),
+        ));
+    } else if replaces {
+        let fixed: Vec<Change> = changes.iter().filter(|change| is_fixed(&asked.traits, change)).cloned().collect();
+        findings.push(finding(
+            "plan::cannot-adopt",
+            Severity::Error,
+            &step.addr,
+            format!("`{}` cannot be adopted: the next plan would have to replace it for {}", found.id, paths(&fixed)),
+            Some("make the topology describe it as it is, then adopt it".to_owned()),
+        ));
+    } else {
+        step.action = Action::Adopt;
+        step.why = "it was named with --adopt; only tags are written".to_owned();
+        step.changes = changes.iter().filter(|change| change.is_under("tags")).cloned().collect();
+    }
+}
+
+fn unwanted(traits: &Traits, found: Found<Doc>, doubled: bool) -> Step {
+    let mut step = Step::new(found.addr.clone(), Action::Delete, "the topology does not have it");
+    if doubled {
+        step.action = Action::Hold;
+        step.why = "found twice; see the findings".to_owned();
+    } else if !found.ours {
+        step.action = Action::Leave;
+        step.why = "it does not carry this stack's mark".to_owned();
+    } else {
+        match &found.life {
+            Life::Making(now) | Life::Leaving(now) => step.waiting = Some(now.clone()),
+            Life::Ready | Life::Broken(_) => {}
+        }
+        step.changes = protections(traits, &found);
+    }
+    step.found = Some(found);
+    step
+}
+
+/// The protections that have to be lifted before a found thing can be deleted.
+#[must_use]
+pub fn protections(traits: &Traits, found: &Found<Doc>) -> Vec<Change> {
+    let lift = |path: &&str| Change { path: (*path).to_owned(), from: json!(true), to: json!(false) };
+    let on = |path: &&str| found.spec.get(*path) == Some(&json!(true)) && !matches!(found.life, Life::Leaving(_));
+    traits.protection.iter().filter(|path| on(path)).map(lift).collect()
+}
+
+fn is_fixed(traits: &Traits, change: &Change) -> bool {
+    traits.fixed.iter().any(|path| change.is_under(path))
+}
+
+fn paths(changes: &[Change]) -> String {
+    let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    paths.into_iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn targets(spec: &Doc) -> Vec<Addr> {
+    let targets: BTreeSet<Addr> = links(spec)
+        .into_iter()
+        .filter_map(|(_, link)| match link {
+            Link::To { addr, .. } => Some(addr),
+            Link::Is { .. } => None,
+        })
+        .collect();
+    targets.into_iter().collect()
+}
+
+fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
+    let mut graph = DiGraph::<Addr, ()>::new();
+    let nodes: BTreeMap<Addr, _> = wants.iter().map(|want| (want.addr.clone(), graph.add_node(want.addr.clone()))).collect();
+    for want in &wants {
+        for target in targets(&want.spec) {
+            if let Some(before) = nodes.get(&target) {
+                graph.add_edge(*before, nodes[&want.addr], ());
+            }
+        }
+    }
+    let order = toposort(&graph, None).map_err(|cycle| Cycle { members: vec![graph[cycle.node_id()].to_string()] })?;
+    let mut wants: BTreeMap<Addr, Want<Doc>> = wants.into_iter().map(|want| (want.addr.clone(), want)).collect();
+    Ok(order.into_iter().filter_map(|node| wants.remove(&graph[node])).collect())
+}
+
+fn by_address(found: Vec<Found<Doc>>, findings: &mut Vec<Finding>) -> (BTreeMap<Addr, Found<Doc>>, BTreeSet<Addr>) {
+    let mut single: BTreeMap<Addr, Found<Doc>> = BTreeMap::new();
+    let mut doubled = BTreeSet::new();
+    for next in found {
+        // A thing on its way out does not stand in the way of its successor.
+        if matches!(next.life, Life::Leaving(_)) && single.contains_key(&next.addr) {
+            continue;
+        }
+        let addr = next.addr.clone();
+        if let Some(first) = single.insert(addr.clone(), next)
+            && !matches!(first.life, Life::Leaving(_))
+        {
+            let ids = format!("`{}` and `{}`", first.id, single[&addr].id);
+            findings.push(finding(
+                "plan::doubled",
+                Severity::Error,
+                &addr,
+                format!("{ids} both carry the mark of {addr}"),
+                Some("find out which one is in use and remove the other (or its `mrctl:` tags) in AWS, then plan again".to_owned()),
+            ));
+            doubled.insert(addr);
+        }
+    }
+    (single, doubled)
+}
+
+fn finding(code: &'static str, severity: Severity, addr: &Addr, message: String, help: Option<String>) -> Finding {
+    Finding { code, severity, address: Some(addr.clone()), line: None, message, help }
+}
+
+impl Step {
+    /// A step that nothing is known of yet but its address, its action and why.
+    #[must_use]
+    pub fn new(addr: Addr, action: Action, why: &str) -> Self {
+        Self { addr, action, why: why.to_owned(), waiting: None, changes: Vec::new(), want: None, found: None, refers: Vec::new() }
+    }
+
+    fn hold(want: Want<Doc>, found: Option<Found<Doc>>, why: String) -> Self {
+        let mut step = Self::new(want.addr.clone(), Action::Hold, &why);
+        step.want = Some(want);
+        step.found = found;
+        step
+    }
+}

@@ -1,0 +1,335 @@
+//! Steps become operations and edges. Pure.
+//!
+//! An edge has one of four reasons: a wanted reference, a found reference, the kind's `AFTER` list, the traffic rule; waves,
+//! lanes and the two halves of a replacement order operations that none of these relates.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use petgraph::{
+    algo::{has_path_connecting, tarjan_scc},
+    graph::{DiGraph, NodeIndex},
+};
+
+use super::{Action, Finding, GateInfo, Graph, Op, Reason, Severity, Step};
+use crate::resource::{Addr, Doc, Kinds, Link, Region, Replace, Traffic, Traits, doc::links};
+
+/// How a plan is rolled out.
+#[derive(Clone, Debug, Default)]
+pub struct Rollout {
+    /// The file's regions, in rollout order.
+    pub order: Vec<Region>,
+    pub bake: Duration,
+    /// `--no-drain`.
+    pub no_drain: bool,
+}
+
+/// Operations that wait for each other in a circle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these wait for each other in a circle: {}", members.join(", "))]
+pub struct Cycle {
+    pub members: Vec<String>,
+}
+
+/// The ordered plan.
+#[derive(Debug, Default)]
+pub struct Ordered {
+    pub graph: Graph,
+    pub gates: Vec<GateInfo>,
+    pub drains: Vec<Region>,
+    pub findings: Vec<Finding>,
+}
+
+/// Orders the operations of the steps. The steps' own order (regions in rollout order) decides where nothing else does.
+///
+/// # Errors
+/// Operations wait for each other in a circle; they are named.
+pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered, Cycle> {
+    let mut build = Build::new(kinds, steps);
+    build.replacements();
+    build.wanted_references();
+    build.found_references();
+    build.after();
+    build.lanes();
+    build.check()?;
+    let mut ordered = Ordered::default();
+    build.drains(rollout, &mut ordered);
+    build.waves(rollout, &mut ordered);
+    build.check()?;
+    ordered.graph = build.finish();
+    Ok(ordered)
+}
+
+struct Build<'a> {
+    steps: &'a [Step],
+    traits: Vec<Option<Traits>>,
+    kinds: &'a Kinds,
+    graph: DiGraph<Op, Reason>,
+    /// The operation after which an address is usable.
+    ready: BTreeMap<&'a Addr, NodeIndex>,
+    remove: BTreeMap<&'a Addr, NodeIndex>,
+}
+
+impl<'a> Build<'a> {
+    fn new(kinds: &'a Kinds, steps: &'a [Step]) -> Self {
+        let traits = steps.iter().map(|step| kinds.get(&step.addr.kind).ok().map(|kind| kind.traits())).collect();
+        let mut build = Self { steps, traits, kinds, graph: DiGraph::new(), ready: BTreeMap::new(), remove: BTreeMap::new() };
+        for (index, step) in steps.iter().enumerate() {
+            if matches!(step.action, Action::Delete | Action::Replace) {
+                let node = build.graph.add_node(Op::Remove(index));
+                build.remove.insert(&step.addr, node);
+            }
+            let op = match step.action {
+                Action::Keep if step.waiting.is_some() => Op::Wait(index),
+                Action::Create | Action::Replace => Op::Make(index),
+                Action::Update | Action::Adopt => Op::Change(index),
+                _ => continue,
+            };
+            let node = build.graph.add_node(op);
+            build.ready.insert(&step.addr, node);
+        }
+        build
+    }
+
+    fn edge(&mut self, before: NodeIndex, after: NodeIndex, why: Reason) {
+        if before != after && !self.graph.contains_edge(before, after) {
+            self.graph.add_edge(before, after, why);
+        }
+    }
+
+    /// Adds the edge unless it would close a circle; tells whether it did.
+    fn edge_if_free(&mut self, before: NodeIndex, after: NodeIndex, why: Reason) -> bool {
+        let free = before == after || !has_path_connecting(&self.graph, after, before, None);
+        if free {
+            self.edge(before, after, why);
+        }
+        free
+    }
+
+    fn traits(&self, step: usize) -> Option<&Traits> {
+        self.traits[step].as_ref()
+    }
+
+    fn creates_first(&self, step: usize) -> bool {
+        self.traits(step).is_some_and(|traits| traits.replace == Replace::CreateFirst)
+    }
+
+    /// A replacement is lowered to two operations.
+    fn replacements(&mut self) {
+        for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.action == Action::Replace) {
+            let (make, remove) = (self.ready[&step.addr], self.remove[&step.addr]);
+            let (first, second) = if self.creates_first(index) { (make, remove) } else { (remove, make) };
+            self.edge(first, second, Reason::Replacement);
+        }
+    }
+
+    /// What is referred to is ready before what refers to it is made or changed.
+    fn wanted_references(&mut self) {
+        for step in self.steps {
+            let Some(after) = self.ready.get(&step.addr).copied() else { continue };
+            for target in &step.refers {
+                if let Some(before) = self.ready.get(target).copied() {
+                    self.edge(before, after, Reason::Refers);
+                }
+            }
+        }
+    }
+
+    /// What refers goes, or lets go, before what it refers to. Read from what is found, so it also orders the removal of what
+    /// no topology mentions; matched by kind, field and scope, never by value alone.
+    fn found_references(&mut self) {
+        let mut given: BTreeMap<(&str, String, &str, &str), usize> = BTreeMap::new();
+        for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| self.remove.contains_key(&step.addr)) {
+            let Some(found) = &step.found else { continue };
+            for (field, value) in found.outputs.iter() {
+                given.insert((&step.addr.kind, step.addr.scope.to_string(), field, value), index);
+            }
+        }
+        for step in self.steps {
+            let Some(found) = &step.found else { continue };
+            for target in is_links(&found.spec) {
+                let key = (target.0.as_str(), target.2.clone(), target.1.as_str(), target.3.as_str());
+                let Some(gone) = given.get(&key).copied() else { continue };
+                let removal = self.remove[&self.steps[gone].addr];
+                if let Some(own) = self.remove.get(&step.addr).copied() {
+                    self.edge(own, removal, Reason::Referred);
+                } else if let Some(own) = self.ready.get(&step.addr).copied()
+                    && !still_refers(step, &target)
+                    && (self.creates_first(gone) || !step.refers.contains(&self.steps[gone].addr))
+                {
+                    self.edge(own, removal, Reason::Referred);
+                }
+            }
+        }
+    }
+
+    /// The kinds' own lists, followed when making and reversed when removing.
+    fn after(&mut self) {
+        for (index, step) in self.steps.iter().enumerate() {
+            let Some(traits) = self.traits(index).copied() else { continue };
+            for rule in traits.after {
+                for other in self.steps.iter().filter(|other| &*other.addr.kind == rule.kind && other.addr != step.addr) {
+                    if !rule.anywhere && other.addr.scope != step.addr.scope {
+                        continue;
+                    }
+                    if let (Some(before), Some(after)) = (self.ready.get(&other.addr), self.ready.get(&step.addr)) {
+                        self.edge(*before, *after, Reason::After);
+                    }
+                    if let (Some(before), Some(after)) = (self.remove.get(&step.addr), self.remove.get(&other.addr)) {
+                        self.edge(*before, *after, Reason::After);
+                    }
+                }
+            }
+        }
+    }
+
+    fn lane_of(&self, op: &Op) -> Option<String> {
+        let step = &self.steps[op.step()?];
+        let want = step.want.as_ref().map(|want| &want.spec);
+        let found = step.found.as_ref().map(|found| &found.spec);
+        let spec = if matches!(op, Op::Remove(_)) { found.or(want) } else { want.or(found) };
+        self.kinds.get(&step.addr.kind).ok()?.lane(&step.addr, spec?)
+    }
+
+    /// Removals of one lane go youngest first: what is not marked yet, then by age, the oldest last.
+    fn lanes(&mut self) {
+        let mut removals: BTreeMap<String, Vec<(bool, Option<jiff::Timestamp>, usize, NodeIndex)>> = BTreeMap::new();
+        for node in self.graph.node_indices() {
+            let op = self.graph[node].clone();
+            if let (Op::Remove(index), Some(lane)) = (&op, self.lane_of(&op)) {
+                let Some(found) = &self.steps[*index].found else { continue };
+                let marked = found.spec.pointer("/tags/marked") != Some(&Doc::Bool(false));
+                removals.entry(lane).or_default().push((!marked, found.born, *index, node));
+            }
+        }
+        for mut lane in removals.into_values() {
+            lane.sort();
+            lane.reverse();
+            for pair in lane.windows(2) {
+                self.edge_if_free(pair[0].3, pair[1].3, Reason::Lane);
+            }
+        }
+    }
+
+    fn traffic(&self, step: &Step) -> Traffic {
+        match (&step.found, self.kinds.get(&step.addr.kind)) {
+            (Some(found), Ok(kind)) => kind.traffic(found),
+            _ => Traffic::None,
+        }
+    }
+
+    /// The traffic rule: where what answers clients goes, DNS lets go first, then clients do, and only then goes what serves.
+    fn drains(&mut self, rollout: &Rollout, ordered: &mut Ordered) {
+        if rollout.no_drain {
+            return;
+        }
+        let answering: BTreeSet<&Region> = self
+            .steps
+            .iter()
+            .filter(|step| self.remove.contains_key(&step.addr) && self.traffic(step) == Traffic::Answers)
+            .filter_map(|step| step.addr.region())
+            .collect();
+        for region in answering {
+            let drain = self.graph.add_node(Op::Drain(region.clone()));
+            for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.addr.region() == Some(region)) {
+                let serves = self.traits(index).is_some_and(|traits| traits.serves || traits.data);
+                if let Some(removal) = self.remove.get(&step.addr).copied().filter(|_| serves) {
+                    self.edge_if_free(drain, removal, Reason::Traffic);
+                }
+            }
+            let directing = self.steps.iter().filter(|step| step.addr.region() == Some(region) && self.traffic(step) == Traffic::Directs);
+            let ops: Vec<NodeIndex> =
+                directing.flat_map(|step| [self.remove.get(&step.addr), self.ready.get(&step.addr)]).flatten().copied().collect();
+            for op in ops {
+                self.edge_if_free(op, drain, Reason::Traffic);
+            }
+            ordered.drains.push(region.clone());
+        }
+    }
+
+    /// Serving regions change one at a time, in rollout order, with a gate between them.
+    fn waves(&mut self, rollout: &Rollout, ordered: &mut Ordered) {
+        let pointed = self.regions_with(Traffic::Directs);
+        let serving = if pointed.is_empty() { self.regions_with(Traffic::Answers) } else { pointed };
+        let mut gate_before: Option<(NodeIndex, Region)> = None;
+        for region in rollout.order.iter().filter(|region| serving.contains(region)) {
+            let wave: Vec<(NodeIndex, String)> = self
+                .steps
+                .iter()
+                .enumerate()
+                .filter(|(index, step)| step.addr.region() == Some(region) && self.traits(*index).is_some_and(|traits| traits.serves))
+                .filter_map(|(_, step)| Some((*self.ready.get(&step.addr)?, step.addr.to_string())))
+                .collect();
+            if wave.is_empty() {
+                continue;
+            }
+            let gate = self.graph.add_node(Op::Gate(region.clone()));
+            for (op, name) in &wave {
+                if let Some((before, of)) = &gate_before
+                    && !self.edge_if_free(*before, *op, Reason::Wave)
+                {
+                    ordered.findings.push(Finding {
+                        code: "plan::wave-overridden",
+                        severity: Severity::Note,
+                        address: name.parse().ok(),
+                        line: None,
+                        message: format!("{name} does not wait for the gate of {of}: a reference asks for it earlier"),
+                        help: None,
+                    });
+                }
+                self.edge_if_free(*op, gate, Reason::Wave);
+            }
+            if let Some((before, _)) = &gate_before {
+                self.edge_if_free(*before, gate, Reason::Wave);
+            }
+            let checks = wave.iter().map(|(_, name)| format!("{name} is healthy")).collect();
+            ordered.gates.push(GateInfo { region: region.clone(), checks, bake: rollout.bake });
+            gate_before = Some((gate, region.clone()));
+        }
+    }
+
+    fn regions_with(&self, traffic: Traffic) -> BTreeSet<Region> {
+        let with = self.steps.iter().filter(|step| self.traffic(step) == traffic);
+        with.filter_map(|step| step.addr.region().cloned()).collect()
+    }
+
+    fn check(&self) -> Result<(), Cycle> {
+        let name = |node: &NodeIndex| match &self.graph[*node] {
+            Op::Drain(region) => format!("drain/{region}"),
+            Op::Gate(region) => format!("gate/{region}"),
+            op => op.step().map_or_else(String::new, |step| self.steps[step].addr.to_string()),
+        };
+        match tarjan_scc(&self.graph).into_iter().find(|component| component.len() > 1) {
+            Some(circle) => Err(Cycle { members: circle.iter().map(name).collect() }),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Graph {
+        let lanes = self.graph.node_indices().filter_map(|node| Some((node.index(), self.lane_of(&self.graph[node])?))).collect();
+        let ends = |edge| self.graph.edge_endpoints(edge);
+        let mut edges: Vec<(usize, usize, Reason)> = self
+            .graph
+            .edge_indices()
+            .filter_map(|edge| ends(edge).map(|(before, after)| (before.index(), after.index(), self.graph[edge])))
+            .collect();
+        edges.sort_unstable();
+        Graph { ops: self.graph.node_weights().cloned().collect(), edges, lanes }
+    }
+}
+
+type Target = (String, String, String, String);
+
+/// The known references of a document: kind, field, scope, value.
+fn is_links(doc: &Doc) -> Vec<Target> {
+    let read = |(_, link)| match link {
+        Link::Is { value, kind, field, scope } => Some((kind, field, scope.to_string(), value)),
+        Link::To { .. } => None,
+    };
+    links(doc).into_iter().filter_map(read).collect()
+}
+
+fn still_refers(step: &Step, target: &Target) -> bool {
+    step.want.as_ref().is_some_and(|want| is_links(&want.spec).contains(target))
+}
