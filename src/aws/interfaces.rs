@@ -25,6 +25,7 @@ pub fn holder(interface: &NetworkInterface) -> Holder {
     let id = interface.network_interface_id().unwrap_or("?");
     let details = [interface.description(), interface.requester_id()];
     let details: Vec<&str> = details.into_iter().flatten().filter(|text| !text.is_empty()).collect();
-    let what = if details.is_empty() { format!("network interface {id}") } else { format!("network interface {id} ({})", details.join(", ")) };
+    let what =
+        if details.is_empty() { format!("network interface {id}") } else { format!("network interface {id} ({})", details.join(", ")) };
     Holder { what, leaves_by_itself: interface.requester_managed().unwrap_or_default() }
 }

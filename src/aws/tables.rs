@@ -117,7 +117,8 @@ pub async fn has_marked_member(cx: &Cx, here: &Region, member: &Member) -> bool 
 /// A region that the file names could be asked for the table and not for its marks.
 pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region, Arc<Member>)>, Fault> {
     let table = cx.model.tables.values().find(|table| table.name == name);
-    let named: BTreeSet<Region> = table.into_iter().flat_map(|table| table.members.keys()).filter(|region| *region != here).cloned().collect();
+    let named: BTreeSet<Region> =
+        table.into_iter().flat_map(|table| table.members.keys()).filter(|region| *region != here).cloned().collect();
     let seen = look_in(cx, &named, name).await;
     // Members outside the file are known to those inside it.
     let further = seen.iter().flat_map(|(region, member)| member.others(region)).filter(|region| region != here && !named.contains(region));

@@ -113,19 +113,31 @@ impl Table {
         // Gone between the two reads.
         let Some(marks) = maybe(marks)? else { return Ok(None) };
         let named_here = cx.model.tables.iter().find(|(_, table)| table.name == name && table.members.contains_key(region));
-        let (addr, is_ours) = match (marks.stack.as_deref() == Some(&*cx.owner.stack), &marks.addr, named_here) {
-            (true, Some(addr), _) if &*addr.kind == Self::NAME && addr.scope == cx.scope => (addr.clone(), true),
-            (true, ..) => return Ok(None),
-            (false, _, None) => return Ok(None),
-            (false, _, Some((key, _))) => {
-                // A replica cannot be marked in its create call: a marked member elsewhere speaks for it.
-                let spoken_for = marks.stack.is_none() && tables::has_marked_member(cx, region, &member).await;
-                (Addr::regional(region, Self::NAME, key), spoken_for)
-            }
-        };
+        let carries_ours = marks.stack.as_deref() == Some(&*cx.owner.stack);
         let mut tags = marks.tags;
-        tags.marked = tags.marked && is_ours;
-        let Some(partition_key) = found_key(&member, &KeyType::Hash) else { return Err(Fault::bug(format!("{name} has no partition key"))) };
+        let (addr, is_ours) = match (carries_ours, named_here) {
+            // The name is the table: when the file calls it by another key now, it moves there with all it holds, and is
+            // marked anew.
+            (true, Some((key, _))) => {
+                let addr = Addr::regional(region, Self::NAME, key);
+                tags.marked = marks.addr.as_ref() == Some(&addr);
+                (addr, true)
+            }
+            (true, None) => match marks.addr {
+                Some(addr) if &*addr.kind == Self::NAME && addr.scope == cx.scope => (addr, true),
+                _ => return Ok(None),
+            },
+            // A replica cannot be marked in its create call: a marked member elsewhere speaks for it.
+            (false, Some((key, _))) => {
+                let is_ours = marks.stack.is_none() && tables::has_marked_member(cx, region, &member).await;
+                tags.marked = false;
+                (Addr::regional(region, Self::NAME, key), is_ours)
+            }
+            (false, None) => return Ok(None),
+        };
+        let Some(partition_key) = found_key(&member, &KeyType::Hash) else {
+            return Err(Fault::bug(format!("{name} has no partition key")));
+        };
         let on_demand = member.table.billing_mode_summary().and_then(|billing| billing.billing_mode()) == Some(&BillingMode::PayPerRequest);
         let spec = Spec {
             name: name.to_owned(),
@@ -185,7 +197,7 @@ impl Table {
         // The name is taken: by us, when an earlier answer was lost.
         let Some(member) = tables::member(&cx.afresh(), region, &spec.name).await? else { return Err(refused) };
         let marks = tables::marks(&cx.afresh(), region, &member).await?;
-        if marks.addr_in(&cx.owner.stack) == Some(&want.addr) { Ok(()) } else { Err(refused) }
+        if marks.stack.as_deref() == Some(&*cx.owner.stack) { Ok(()) } else { Err(refused) }
     }
 
     /// The changes that UpdateTable makes, one a call and only when the table is ACTIVE (field guide 3.1 item 9). What differs
@@ -278,10 +290,7 @@ impl Kind for Table {
                 "iam:CreateServiceLinkedRole",
             ],
         ),
-        (
-            Verb::Update,
-            &["dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:TagResource", "dynamodb:UntagResource"],
-        ),
+        (Verb::Update, &["dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:TagResource", "dynamodb:UntagResource"]),
         (Verb::Delete, &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica"]),
     ];
     const DATA: bool = true;

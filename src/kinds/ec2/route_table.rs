@@ -20,8 +20,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, After, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered,
-        Verb, Want,
+        Addr, After, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags,
+        Unordered, Verb, Want,
     },
     topology::Model,
 };
@@ -252,7 +252,10 @@ impl Kind for RouteTable {
                 vpc: Ref::is(&cx.scope, table.vpc_id()?),
                 routes: table.routes().iter().filter_map(|one| route(&cx.scope, one)).collect(),
                 subnets: Unordered(
-                    associated(table).filter(|(subnet, _)| of_ours.contains(subnet)).map(|(subnet, _)| Ref::is(&cx.scope, subnet)).collect(),
+                    associated(table)
+                        .filter(|(subnet, _)| of_ours.contains(subnet))
+                        .map(|(subnet, _)| Ref::is(&cx.scope, subnet))
+                        .collect(),
                 ),
                 tags,
             };
@@ -308,8 +311,9 @@ impl Kind for RouteTable {
         let ask = cx.fleet.region(cx.region()?).ec2.describe_subnets().set_subnet_ids(Some(ids));
         let seen = ask.send().await.map_err(fault("ec2:DescribeSubnets"))?;
         let foreign = seen.subnets().iter().filter(|subnet| !is_ours(cx, subnet.tags()));
-        let holder = |subnet: &types::Subnet| {
-            Holder { what: format!("subnet {} is associated with it", subnet.subnet_id().unwrap_or("?")), leaves_by_itself: false }
+        let holder = |subnet: &types::Subnet| Holder {
+            what: format!("subnet {} is associated with it", subnet.subnet_id().unwrap_or("?")),
+            leaves_by_itself: false,
         };
         Ok(foreign.map(holder).collect())
     }

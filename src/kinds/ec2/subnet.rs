@@ -14,7 +14,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, Change, Cx, Facts, Fault, Found, Holder, KNOWN_AT_PLAN, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want,
+        Addr, Change, Cx, Facts, Fault, Found, Holder, KNOWN_AT_PLAN, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags,
+        Verb, Want,
     },
     topology::{Model, Network, ZoneChoice},
 };
@@ -94,7 +95,9 @@ fn counted(region: &Region, count: usize, born: &BTreeMap<usize, String>, known:
         (true, None) if offline => Zoned::Later,
         (true, None) => Zoned::Unknown(format!("the zones of {region} could not be read")),
     };
-    (1..=count.min(MOST)).map(|index| Slot { index, zone: born.get(&index).map_or_else(&mut next, |zone| Zoned::In(zone.clone())) }).collect()
+    (1..=count.min(MOST))
+        .map(|index| Slot { index, zone: born.get(&index).map_or_else(&mut next, |zone| Zoned::In(zone.clone())) })
+        .collect()
 }
 
 fn listed(region: &Region, ids: &[String], born: &BTreeMap<usize, String>, known: Option<Vec<String>>) -> Vec<Slot> {
