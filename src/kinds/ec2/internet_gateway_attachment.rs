@@ -9,8 +9,8 @@ use super::{
 use crate::{
     aws::{
         errors::{fault, maybe},
-        interfaces,
-        tags::{filter, ours},
+        interfaces::{self, Within},
+        tags::ours,
     },
     resource::{Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Scope, Status, Verb, Want},
     topology::Model,
@@ -130,7 +130,7 @@ impl Kind for InternetGatewayAttachment {
 
     /// "Network vpc-… has some mapped public address(es)": the interfaces that have one.
     async fn holders(&self, cx: &Cx, found: &Found<Spec>) -> Result<Vec<Holder>, Fault> {
-        let interfaces = interfaces::list(cx, filter("vpc-id", ids_in(&found.id)?.1)).await?;
+        let interfaces = interfaces::list(cx, Within::Vpc(ids_in(&found.id)?.1)).await?;
         let mapped = interfaces.iter().filter_map(|interface| {
             let address = interface.association()?.public_ip()?;
             let mut holder = interfaces::holder(interface);

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     aws::{
         errors::{fault, maybe},
-        tags::{change_ec2, filter, is_ours, of_this_stack, ours, sent_once, specification},
+        tags::{change_ec2, is_ours, of_this_stack, ours, sent_once, specification},
     },
     outputs,
     resource::{
@@ -111,6 +111,13 @@ async fn tables(cx: &Cx, by: Filter) -> Result<Vec<types::RouteTable>, Fault> {
         all.push(table.map_err(fault("ec2:DescribeRouteTables"))?);
     }
     Ok(all)
+}
+
+/// One table as it is now; nothing when it is not there.
+async fn table(cx: &Cx, id: &str) -> Result<Option<types::RouteTable>, Fault> {
+    let ask = cx.fleet.region(cx.region()?).ec2.describe_route_tables().route_table_ids(id);
+    let seen = maybe(ask.send().await.map_err(fault("ec2:DescribeRouteTables")))?;
+    Ok(seen.and_then(|seen| seen.route_tables().first().cloned()))
 }
 
 impl RouteTable {
@@ -283,8 +290,7 @@ impl Kind for RouteTable {
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
         let ours: BTreeSet<&str> = found.spec.subnets.0.iter().map(Ref::get).collect::<Result<_, _>>()?;
-        let by = filter("route-table-id", &found.id);
-        for table in &tables(cx, by).await? {
+        if let Some(table) = &table(cx, &found.id).await? {
             for (_, association) in associated(table).filter(|(subnet, _)| ours.contains(subnet)) {
                 disassociate(cx, association).await?;
             }
@@ -294,17 +300,14 @@ impl Kind for RouteTable {
     }
 
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
-        let ask = cx.fleet.region(cx.region()?).ec2.describe_route_tables().route_table_ids(id);
-        let seen = maybe(ask.send().await.map_err(fault("ec2:DescribeRouteTables")))?;
-        let there = seen.is_some_and(|seen| !seen.route_tables().is_empty());
+        let there = table(cx, id).await?.is_some();
         Ok(if there { Status::Ready(Outputs::of::<RouteTableId>(id)) } else { Status::Gone })
     }
 
     /// Subnets of others that use the table.
     async fn holders(&self, cx: &Cx, found: &Found<Spec>) -> Result<Vec<Holder>, Fault> {
-        let by = filter("route-table-id", &found.id);
-        let tables = tables(cx, by).await?;
-        let ids: Vec<String> = tables.iter().flat_map(associated).map(|(subnet, _)| subnet.to_owned()).collect();
+        let table = table(cx, &found.id).await?;
+        let ids: Vec<String> = table.iter().flat_map(associated).map(|(subnet, _)| subnet.to_owned()).collect();
         if ids.is_empty() {
             return Ok(Vec::new());
         }

@@ -9,8 +9,8 @@ use super::vpc::{MAIN, VpcId, named, networks};
 use crate::{
     aws::{
         errors::{fault, maybe},
-        interfaces,
-        tags::{change_ec2, filter, of_this_stack, ours, sent_once, specification},
+        interfaces::{self, Within},
+        tags::{change_ec2, of_this_stack, ours, sent_once, specification},
     },
     outputs,
     resource::{
@@ -267,7 +267,7 @@ impl Kind for Subnet {
     }
 
     async fn holders(&self, cx: &Cx, found: &Found<Spec>) -> Result<Vec<Holder>, Fault> {
-        Ok(interfaces::list(cx, filter("subnet-id", &found.id)).await?.iter().map(interfaces::holder).collect())
+        Ok(interfaces::list(cx, Within::Subnet(&found.id)).await?.iter().map(interfaces::holder).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aws::{
         errors::{fault, maybe},
-        interfaces,
+        interfaces::{self, Within},
         tags::{change_ec2, filter, is_ours, of_this_stack, ours, sent_once, specification},
     },
     outputs,
@@ -167,7 +167,7 @@ impl Kind for Vpc {
             client.describe_route_tables().filters(within()).send(),
             client.describe_security_groups().filters(within()).send(),
             client.describe_vpc_endpoints().filters(within()).send(),
-            interfaces::list(cx, within()),
+            interfaces::list(cx, Within::Vpc(&found.id)),
         );
         let mut holders = Vec::new();
         let mut add = |what: &str, id: Option<&str>| {
