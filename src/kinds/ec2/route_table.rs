@@ -321,3 +321,31 @@ impl Kind for RouteTable {
         Ok(foreign.map(holder).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_keeps_in_a_table_is_no_drift_and_everything_else_is() {
+        let scope = Scope::from("eu-west-1");
+        let made = || types::Route::builder().origin(RouteOrigin::CreateRoute).destination_cidr_block("0.0.0.0/0");
+        let kept = [
+            made().origin(RouteOrigin::CreateRouteTable).gateway_id("local").build(),
+            made().origin(RouteOrigin::EnableVgwRoutePropagation).gateway_id("vgw-1").build(),
+            types::Route::builder().origin(RouteOrigin::CreateRoute).destination_prefix_list_id("pl-1").gateway_id("vpce-1").build(),
+        ];
+        assert!(kept.iter().all(|one| route(&scope, one).is_none()));
+        let ids = [
+            (made().gateway_id("igw-1").build(), "igw-1"),
+            (made().gateway_id("vgw-1").build(), "vgw-1"),
+            (made().nat_gateway_id("nat-1").state(types::RouteState::Blackhole).build(), "nat-1"),
+            (made().network_interface_id("eni-1").instance_id("i-1").build(), "eni-1"),
+            (made().build(), "unknown"),
+        ];
+        for (one, id) in ids {
+            let (destination, target) = route(&scope, &one).unwrap();
+            assert_eq!((destination.as_str(), target.id().unwrap()), ("0.0.0.0/0", id));
+        }
+    }
+}
