@@ -149,7 +149,7 @@ const THROTTLED: [&str; 13] = [
     "TooManyRequests",
     "TooManyRequestsException",
 ];
-const CONTENTION: [&str; 13] = [
+const CONTENTION: [&str; 11] = [
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConflictException",
@@ -158,17 +158,15 @@ const CONTENTION: [&str; 13] = [
     "IncorrectState",
     "IncorrectInstanceState",
     "InvalidState",
-    "InvalidStateTransition",
     "OperationAborted",
-    "OperationNotPermittedInCurrentState",
     "PriorRequestNotComplete",
     "ReplicatedWriteConflictException",
     "TransactionInProgressException",
 ];
 const IN_USE: [&str; 4] = ["DependencyViolation", "DeleteConflict", "ResourceInUse", "InvalidIPAddress.InUse"];
 const EXISTS: [&str; 4] = ["Resource.AlreadyAssociated", "RouteAlreadyExists", "TableAlreadyExistsException", "EntityAlreadyExists"];
-const NOT_FOUND: [&str; 3] = ["Gateway.NotAttached", "NoSuchEntity", "InvalidVpcID.Unknown"];
-const LIMIT: [&str; 4] = ["LimitExceeded", "ServiceQuotaExceededException", "MaximumCountExceeded", "InsufficientFreeAddressesInSubnet"];
+const NOT_FOUND: [&str; 2] = ["Gateway.NotAttached", "NoSuchEntity"];
+const LIMIT: [&str; 3] = ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet"];
 const UNCLEAR: [&str; 9] = [
     "InternalError",
     "InternalFailure",

@@ -62,8 +62,8 @@ async fn zones(fleet: &Fleet, region: &Region) -> Result<Vec<Zone>, Fault> {
     Ok(in_order(answer.availability_zones().iter().filter_map(|zone| zone.zone_id()).map(str::to_owned).collect()))
 }
 
-/// Zones that lack instance types and services: NAT gateways, Fargate and Aurora classes are missing there, and AWS documents
-/// them as constrained (for example "Network Load Balancers: zones"; EKS "subnet requirements" names these three).
+/// Old zones in which AWS does not offer everything; Amazon EKS refuses subnets in exactly these (EKS user guide, "Amazon EKS
+/// networking requirements for VPC and subnets").
 const LIMITED: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
 
 /// By id, so that every run and every account has the same order; the limited ones last.
