@@ -33,6 +33,22 @@ impl Fleet {
         Self(Arc::new(Inner { config, clients: Mutex::default() }))
     }
 
+    /// The clients of a region.
+    #[must_use]
+    pub fn region(&self, region: &Region) -> Clients {
+        let mut clients = self.0.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let make = || {
+            let config = self.0.config.to_builder().region(aws_config::Region::new(region.as_str().to_owned())).build();
+            Clients {
+                ec2: aws_sdk_ec2::Client::new(&config),
+                dynamodb: aws_sdk_dynamodb::Client::new(&config),
+                tagging: aws_sdk_resourcegroupstagging::Client::new(&config),
+                sts: aws_sdk_sts::Client::new(&config),
+            }
+        };
+        clients.entry(region.clone()).or_insert_with(make).clone()
+    }
+
     /// A fleet that can reach nothing: for planning offline and for kinds that are not AWS.
     #[must_use]
     pub fn offline() -> Self {

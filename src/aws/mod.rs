@@ -1,3 +1,13 @@
 //! Talking to AWS, whatever the resource.
+//!
+//! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod enabled;
+pub mod errors;
+pub mod facts;
 mod fleet;
-pub use fleet::Fleet;
+mod hedge;
+pub mod interfaces;
+pub mod sweep;
+pub mod tables;
+pub mod tags;
+pub use fleet::{Clients, Fleet};

@@ -1,0 +1,295 @@
+//! What AWS's error codes mean, said once.
+//!
+//! Codes are taken as they stand on the wire. EC2 models no errors and spells the same one in several ways
+//! (`InvalidSubnetID.NotFound`, `InvalidSubnetId.NotFound`, `NatGatewayNotFound`), so codes are compared without regard to case
+//! and families by their ending (field guide 1.2; EC2 user guide, "Error codes for the Amazon EC2 API").
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+use crate::resource::{Class, Fault};
+
+/// Turns what the SDK gave for the operation `op` (`ec2:CreateSubnet`) into a fault: `.map_err(fault("ec2:CreateSubnet"))`.
+pub fn fault<E>(op: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    move |error| {
+        let request_id = error.request_id().or_else(|| error.as_service_error().and_then(|error| error.meta().request_id()));
+        let request_id = request_id.map(str::to_owned);
+        let answer = error.as_service_error().map(|error| error.meta().clone());
+        let Some(answer) = answer else {
+            let class = if lacks_credentials(&error) { Class::Denied } else { unanswered(&error) };
+            return Fault { op: op.into(), class, code: None, message: Some(scrub(&chain(&error))), request_id };
+        };
+        let (code, message) = (answer.code().unwrap_or_default(), answer.message().unwrap_or_default());
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        let message = if code.eq_ignore_ascii_case("SignatureDoesNotMatch") {
+            // AWS repeats the signed headers here, and the session token is one of them.
+            "the secret key does not belong to the access key, or the clock is wrong".to_owned()
+        } else {
+            scrub(message)
+        };
+        Fault {
+            op: op.into(),
+            class: class_of(op, code, &message, status),
+            code: Some(code.to_owned()).filter(|code| !code.is_empty()),
+            message: Some(message).filter(|message| !message.is_empty()),
+            request_id,
+        }
+    }
+}
+
+/// "Not found" as an ordinary answer: the value, or nothing when it is not there.
+///
+/// # Errors
+/// Every other fault.
+pub fn maybe<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.class == Class::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The class of a request that was refused before it was sent, or that has no readable answer.
+fn unanswered<E>(error: &SdkError<E, HttpResponse>) -> Class {
+    match error {
+        // The SDK could not even build the request: a required field is missing, and nothing was sent.
+        SdkError::ConstructionFailure(_) => Class::Bug,
+        _ => Class::Unclear,
+    }
+}
+
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        at = error.source();
+    }
+    false
+}
+
+/// The whole chain of causes: the outermost alone says "dispatch failure".
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(error) = at {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        at = error.source();
+    }
+    text
+}
+
+/// Access key ids and session tokens never reach a log; the encoded part of a denial is of no use to a reader.
+fn scrub(message: &str) -> String {
+    const CUTS: [&str; 2] = ["Encoded authorization failure message", "x-amz-security-token"];
+    let lower = message.to_ascii_lowercase();
+    let end = CUTS.iter().filter_map(|cut| lower.find(&cut.to_ascii_lowercase())).min().unwrap_or(message.len());
+    let is_key = |word: &str| word.len() >= 16 && ["AKIA", "ASIA"].iter().any(|prefix| word.starts_with(prefix));
+    let mut out = String::new();
+    for piece in message[..end].split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if is_key(word) {
+            out.push_str("(access key)");
+            out.push_str(&piece[word.len()..]);
+        } else {
+            out.push_str(piece);
+        }
+    }
+    out.trim().to_owned()
+}
+
+const DENIED: [&str; 22] = [
+    "UnauthorizedOperation",
+    "UnauthorizedAccess",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "Blocked",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "NotAuthorizedException",
+    "OptInRequired",
+    "PendingVerification",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "SubscriptionRequiredException",
+    "UnrecognizedClientException",
+];
+/// The SDK's own list (field guide 1.1) without `LimitExceededException`, which is read by its message.
+const THROTTLED: [&str; 13] = [
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "Throttling.User",
+    "TooManyRequests",
+    "TooManyRequestsException",
+];
+const CONTENTION: [&str; 11] = [
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "ConflictException",
+    // "Backups are being enabled", for a while after the table was made (field guide 3.1 item 5).
+    "ContinuousBackupsUnavailableException",
+    "IncorrectState",
+    "IncorrectInstanceState",
+    "InvalidState",
+    "OperationAborted",
+    "PriorRequestNotComplete",
+    "ReplicatedWriteConflictException",
+    "TransactionInProgressException",
+];
+const IN_USE: [&str; 4] = ["DependencyViolation", "DeleteConflict", "ResourceInUse", "InvalidIPAddress.InUse"];
+const EXISTS: [&str; 4] = ["Resource.AlreadyAssociated", "RouteAlreadyExists", "TableAlreadyExistsException", "EntityAlreadyExists"];
+const NOT_FOUND: [&str; 2] = ["Gateway.NotAttached", "NoSuchEntity"];
+const LIMIT: [&str; 3] = ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet"];
+const UNCLEAR: [&str; 9] = [
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerErrorException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "Unavailable",
+];
+
+fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
+    let is = |name: &str| code.eq_ignore_ascii_case(name);
+    let any = |names: &[&str]| names.iter().any(|name| is(name));
+    let lower = code.to_ascii_lowercase();
+    if is("ResourceInUseException") {
+        // DynamoDB says the same of a name that is taken and of a table that is busy (field guide 3.1 items 2 and 5).
+        return if op == "dynamodb:CreateTable" { Class::Exists } else { Class::Contention };
+    }
+    if is("LimitExceededException") {
+        return limit_of(op, message);
+    }
+    if is("ValidationException") {
+        return validation(message);
+    }
+    if any(&DENIED) {
+        Class::Denied
+    } else if any(&THROTTLED) {
+        Class::Throttled
+    } else if any(&CONTENTION) {
+        Class::Contention
+    } else if any(&IN_USE) {
+        Class::InUse
+    } else if any(&EXISTS) || lower.ends_with("alreadyexists") || lower.ends_with("alreadyexistsexception") {
+        Class::Exists
+    } else if any(&NOT_FOUND) || ["notfound", "notfoundexception", "notfoundfault"].iter().any(|end| lower.ends_with(end)) {
+        Class::NotFound
+    } else if any(&LIMIT) || lower.ends_with("limitexceeded") {
+        Class::Limit
+    } else if any(&UNCLEAR) || status >= 500 || status == 0 || code.is_empty() {
+        Class::Unclear
+    } else {
+        Class::Invalid
+    }
+}
+
+/// DynamoDB uses one code for "busy" and for quotas (field guide 3.1 item 8); elsewhere it is a quota.
+fn limit_of(op: &str, message: &str) -> Class {
+    let busy = ["simultaneously", "tags are being updated", "Subscriber limit exceeded"];
+    let is_busy = op.starts_with("dynamodb:") && busy.iter().any(|text| message.contains(text));
+    if is_busy { Class::Contention } else { Class::Limit }
+}
+
+/// The validation messages of DynamoDB that a run can do something about (field guide 3.2 items 2 and 6).
+fn validation(message: &str) -> Class {
+    if message.contains("acted as a source region") {
+        Class::Blocked(None)
+    } else if message.contains("already existed as tables") {
+        Class::Exists
+    } else if message.contains("not part of the global table") {
+        Class::NotFound
+    } else {
+        Class::Invalid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_mean_what_aws_says_they_mean() {
+        let source = "Replica cannot be deleted because it has acted as a source region for new replica(s) being added";
+        let twice = "one or more replicas already existed as tables.";
+        let busy = "Only 10 tables can be created, updated, or deleted simultaneously";
+        let class = "Updates to TableClass are limited to 2 times in 30 day(s)";
+        let cases: &[(&str, &str, &str, u16, Class)] = &[
+            ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
+            ("ec2:CreateSubnet", "InvalidSubnetId.NotFound", "", 400, Class::NotFound),
+            ("ec2:DescribeNatGateways", "NatGatewayNotFound", "", 400, Class::NotFound),
+            ("ec2:DetachInternetGateway", "Gateway.NotAttached", "", 400, Class::NotFound),
+            ("dynamodb:DescribeTable", "ResourceNotFoundException", "", 400, Class::NotFound),
+            ("dynamodb:DescribeContinuousBackups", "TableNotFoundException", "", 400, Class::NotFound),
+            ("dynamodb:UpdateTable", "ValidationException", "replicas were not part of the global table", 400, Class::NotFound),
+            ("ec2:DeleteVpc", "dependencyviolation", "", 400, Class::InUse),
+            ("dynamodb:CreateTable", "ResourceInUseException", "", 400, Class::Exists),
+            ("dynamodb:UpdateTable", "ResourceInUseException", "", 400, Class::Contention),
+            ("dynamodb:DeleteTable", "ResourceInUseException", "", 400, Class::Contention),
+            ("dynamodb:UpdateContinuousBackups", "ContinuousBackupsUnavailableException", "", 400, Class::Contention),
+            ("dynamodb:UpdateTable", "ValidationException", twice, 400, Class::Exists),
+            ("ec2:AttachInternetGateway", "Resource.AlreadyAssociated", "", 400, Class::Exists),
+            ("ec2:CreateRoute", "RouteAlreadyExists", "", 400, Class::Exists),
+            ("ec2:CreateVpc", "RequestLimitExceeded", "", 503, Class::Throttled),
+            ("dynamodb:DescribeTable", "ThrottlingException", "", 400, Class::Throttled),
+            ("ec2:CreateVpc", "UnauthorizedOperation", "", 403, Class::Denied),
+            ("sts:GetCallerIdentity", "ExpiredToken", "", 403, Class::Denied),
+            ("dynamodb:DescribeTable", "ExpiredTokenException", "", 400, Class::Denied),
+            ("ec2:DescribeVpcs", "RequestExpired", "", 400, Class::Denied),
+            ("ec2:CreateVpc", "VpcLimitExceeded", "", 400, Class::Limit),
+            ("ec2:AllocateAddress", "AddressLimitExceeded", "", 400, Class::Limit),
+            ("dynamodb:TagResource", "LimitExceededException", "Table tags are being updated", 400, Class::Contention),
+            ("dynamodb:CreateTable", "LimitExceededException", busy, 400, Class::Contention),
+            ("dynamodb:UpdateTable", "LimitExceededException", class, 400, Class::Limit),
+            ("logs:CreateLogGroup", "LimitExceededException", busy, 400, Class::Limit),
+            ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),
+            ("dynamodb:DeleteTable", "ValidationException", "protected against deletion", 400, Class::Invalid),
+            ("ec2:CreateSubnet", "InvalidSubnet.Conflict", "", 400, Class::Invalid),
+            ("ec2:CreateSubnet", "InternalError", "", 500, Class::Unclear),
+            ("ec2:CreateSubnet", "Unavailable", "", 503, Class::Unclear),
+            ("ec2:CreateSubnet", "", "", 502, Class::Unclear),
+            ("ec2:CreateSubnet", "Anything", "", 502, Class::Unclear),
+        ];
+        for (op, code, message, status, wanted) in cases {
+            assert_eq!(class_of(op, code, message, *status), *wanted, "{op} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn no_message_carries_a_credential() {
+        assert_eq!(scrub("the key AKIAIOSFODNN7EXAMPLE, is unknown"), "the key (access key), is unknown");
+        assert_eq!(scrub("not allowed. Encoded authorization failure message: abc"), "not allowed.");
+        assert_eq!(scrub("headers: X-Amz-Security-Token:secret"), "headers:");
+        assert_eq!(scrub("plain ASIAN text"), "plain ASIAN text");
+    }
+}

@@ -1,0 +1,86 @@
+//! Facts of an account and its regions, read before anyone says what is wanted.
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::Filter;
+use futures::future::join_all;
+
+use super::{Fleet, errors::fault, hedge::first_of, tags::filter};
+use crate::resource::{Class, Facts, Fault, Region, Zone};
+
+/// Whose credentials these are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub account: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+}
+
+/// What was read. A region that did not answer costs its zones and nothing else.
+#[derive(Debug)]
+pub struct Reading {
+    pub identity: Result<Identity, Fault>,
+    pub zones: BTreeMap<Region, Result<Vec<Zone>, Fault>>,
+}
+
+impl Reading {
+    /// The facts, with what failed left unknown; `found` is filled in by whoever observes.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let known = |(region, zones): (&Region, &Result<Vec<Zone>, Fault>)| Some((region.clone(), zones.as_ref().ok()?.clone()));
+        Facts {
+            account: self.identity.as_ref().ok().map(|identity| identity.account.clone()),
+            partition: self.identity.as_ref().ok().map(|identity| identity.partition.clone()),
+            zones: self.zones.iter().filter_map(known).collect(),
+            found: BTreeMap::new(),
+        }
+    }
+}
+
+/// Reads the account from the first region that tells it, and the zones of all regions side by side.
+pub async fn read(fleet: &Fleet, regions: &[Region]) -> Reading {
+    let zones = join_all(regions.iter().map(|region| async move { (region.clone(), zones(fleet, region).await) }));
+    let (identity, zones) = tokio::join!(first_of(regions, |region| async move { identity(fleet, &region).await }), zones);
+    Reading { identity, zones: zones.into_iter().collect() }
+}
+
+async fn identity(fleet: &Fleet, region: &Region) -> Result<Identity, Fault> {
+    const OP: &str = "sts:GetCallerIdentity";
+    let answer = fleet.region(region).sts.get_caller_identity().send().await.map_err(fault(OP))?;
+    let partition = answer.arn().and_then(|arn| arn.split(':').nth(1));
+    match (answer.account(), partition) {
+        (Some(account), Some(partition)) => Ok(Identity { account: account.to_owned(), partition: partition.to_owned() }),
+        _ => Err(Fault::new(OP, Class::Unclear, "the answer names no account")),
+    }
+}
+
+/// The region's own zones: no Local Zones or Wavelength Zones, none that is impaired or that the account has not opted in to.
+async fn zones(fleet: &Fleet, region: &Region) -> Result<Vec<Zone>, Fault> {
+    let open = Filter::builder().name("opt-in-status").values("opt-in-not-required").values("opted-in").build();
+    let ask = fleet.region(region).ec2.describe_availability_zones();
+    let ask = ask.filters(filter("zone-type", "availability-zone")).filters(filter("state", "available")).filters(open);
+    let answer = ask.send().await.map_err(fault("ec2:DescribeAvailabilityZones"))?;
+    Ok(in_order(answer.availability_zones().iter().filter_map(|zone| zone.zone_id()).map(str::to_owned).collect()))
+}
+
+/// Old zones in which AWS does not offer everything; Amazon EKS refuses subnets in exactly these (EKS user guide, "Amazon EKS
+/// networking requirements for VPC and subnets").
+const LIMITED: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
+
+/// By id, so that every run and every account has the same order; the limited ones last.
+fn in_order(mut ids: Vec<String>) -> Vec<Zone> {
+    ids.sort_by_key(|id| (LIMITED.contains(&id.as_str()), id.clone()));
+    ids.dedup();
+    ids.into_iter().map(|id| Zone { id }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limited_zones_come_last() {
+        let ids = ["use1-az3", "use1-az4", "use1-az1", "use1-az2"].map(str::to_owned).to_vec();
+        let order: Vec<String> = in_order(ids).into_iter().map(|zone| zone.id).collect();
+        assert_eq!(order, ["use1-az1", "use1-az2", "use1-az4", "use1-az3"]);
+    }
+}

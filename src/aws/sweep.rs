@@ -1,0 +1,103 @@
+//! The sweep: where in the account this stack has something, also in regions that the file does not name (any more).
+//!
+//! Both answers are hints. The tagging index lags, shows what is gone and does not know every type; EC2's own tags know only
+//! EC2 (field guide 1.3). A hit makes a region worth observing, and observing confirms it.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+use futures::future::join_all;
+
+use super::{enabled::enabled, errors::fault, tags::filter};
+use crate::resource::{
+    Class, Cx, Fault, Region,
+    owner::{self, Marks, STACK},
+};
+
+/// How long a region may take to be searched.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What the sweep saw.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// Regions with something of this stack.
+    pub hits: BTreeSet<Region>,
+    /// Enabled regions that did not answer, and why.
+    pub not_searched: BTreeMap<Region, Fault>,
+}
+
+/// Searches every enabled region, side by side. Which they are is asked in `ask`, usually the regions of the file.
+///
+/// # Errors
+/// No region told which regions are enabled.
+pub async fn sweep(cx: &Cx, ask: &[Region]) -> Result<Sweep, Fault> {
+    let regions = enabled(&cx.fleet, ask).await?;
+    let search = |region: Region| async move {
+        let late = |_| Err(Fault::new("tag:GetResources", Class::Unclear, format!("no answer within {} seconds", LIMIT.as_secs())));
+        let answer = tokio::time::timeout(LIMIT, has_something(cx, &region)).await.unwrap_or_else(late);
+        (region, answer)
+    };
+    let mut sweep = Sweep::default();
+    for (region, answer) in join_all(regions.into_iter().map(search)).await {
+        match answer {
+            Ok(true) => drop(sweep.hits.insert(region)),
+            Ok(false) => {}
+            Err(fault) => drop(sweep.not_searched.insert(region, fault)),
+        }
+    }
+    Ok(sweep)
+}
+
+async fn has_something(cx: &Cx, region: &Region) -> Result<bool, Fault> {
+    let (in_ec2, in_index) = tokio::join!(in_ec2(cx, region), tagged(cx, region));
+    match (in_ec2, in_index) {
+        (Ok(true), _) => Ok(true),
+        (Ok(false), Ok(tagged)) => Ok(!tagged.is_empty()),
+        (Err(_), Ok(tagged)) if !tagged.is_empty() => Ok(true),
+        (Err(fault), _) | (_, Err(fault)) => Err(fault),
+    }
+}
+
+/// One call: whether there is anything, not what.
+async fn in_ec2(cx: &Cx, region: &Region) -> Result<bool, Fault> {
+    let ask = cx.fleet.region(region).ec2.describe_tags().filters(filter("key", STACK)).filters(filter("value", &cx.owner.stack));
+    let mut pages = ask.into_paginator().send();
+    // EC2 may give an empty page with a token behind it.
+    while let Some(page) = pages.next().await {
+        if !page.map_err(fault("ec2:DescribeTags"))?.tags().is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// One line of the tagging index.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    pub arn: String,
+    pub marks: Marks,
+}
+
+/// What the tagging index has for this stack in a region, asked once an observation.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn tagged(cx: &Cx, region: &Region) -> Result<Arc<Vec<Tagged>>, Fault> {
+    cx.memo
+        .once(format!("tag:GetResources/{region}"), || async {
+            let of_this_stack = TagFilter::builder().key(STACK).values(&cx.owner.stack).build();
+            let mut pages = cx.fleet.region(region).tagging.get_resources().tag_filters(of_this_stack).into_paginator().items().send();
+            let mut tagged = Vec::new();
+            while let Some(line) = pages.next().await {
+                let line = line.map_err(fault("tag:GetResources"))?;
+                let marks = owner::read(line.tags().iter().map(|tag| (tag.key(), tag.value())));
+                let Some(arn) = line.resource_arn() else { continue };
+                tagged.push(Tagged { arn: arn.to_owned(), marks });
+            }
+            Ok(tagged)
+        })
+        .await
+}

@@ -1,0 +1,177 @@
+//! Reads of DynamoDB tables that go across regions. A region that does not answer is left out, never an error of the asker.
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ReplicaStatus, TableDescription};
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::{
+    errors::{fault, maybe},
+    tags::dynamodb_marks,
+};
+use crate::resource::{Cx, Fault, Region, owner::Marks};
+
+/// How long another region may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A table as one region describes it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub arn: String,
+    /// When it was made in this region.
+    pub born: Option<Timestamp>,
+    pub table: TableDescription,
+}
+
+impl Member {
+    /// DynamoDB's word for its state.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        self.table.table_status().map_or("UNKNOWN", |status| status.as_str())
+    }
+
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.word() == "ACTIVE"
+    }
+
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.table.stream_specification().is_some_and(|stream| stream.stream_enabled())
+    }
+
+    #[must_use]
+    pub fn protected(&self) -> bool {
+        self.table.deletion_protection_enabled().unwrap_or_default()
+    }
+
+    /// The other regions' members; AWS never lists the region that is asked (field guide 3.2 item 1), emulators do.
+    #[must_use]
+    pub fn others(&self, here: &Region) -> BTreeSet<Region> {
+        let regions = self.table.replicas().iter().filter_map(|replica| replica.region_name()).map(Region::new);
+        regions.filter(|region| region != here).collect()
+    }
+
+    fn replica_in(&self, region: &Region) -> Option<ReplicaStatus> {
+        let replica = self.table.replicas().iter().find(|replica| replica.region_name() == Some(region.as_str()))?;
+        replica.replica_status().cloned()
+    }
+}
+
+/// The table of that name in a region, asked once an observation; nothing when there is none.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn member(cx: &Cx, region: &Region, name: &str) -> Result<Option<Arc<Member>>, Fault> {
+    let ask = || async {
+        let ask = cx.fleet.region(region).dynamodb.describe_table().table_name(name);
+        let seen = maybe(ask.send().await.map_err(fault("dynamodb:DescribeTable")))?;
+        let Some(table) = seen.and_then(|seen| seen.table) else { return Ok(None) };
+        let born = table.creation_date_time().and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok());
+        let arn = table.table_arn().unwrap_or_default().to_owned();
+        Ok(Some(Arc::new(Member { arn, born, table })))
+    };
+    cx.memo.once(format!("dynamodb:DescribeTable/{region}/{name}"), ask).await.map(|member| Option::clone(&member))
+}
+
+/// The same of a region that may be dead: nothing when it does not answer.
+pub async fn reachable(cx: &Cx, region: &Region, name: &str) -> Option<Arc<Member>> {
+    tokio::time::timeout(LIMIT, member(cx, region, name)).await.ok()?.ok()?
+}
+
+/// The marks on a member, asked once an observation.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn marks(cx: &Cx, region: &Region, member: &Member) -> Result<Marks, Fault> {
+    let ask = || async {
+        let mut tags = Vec::new();
+        let mut token = None;
+        loop {
+            let ask = cx.fleet.region(region).dynamodb.list_tags_of_resource().resource_arn(&member.arn).set_next_token(token);
+            let page = ask.send().await.map_err(fault("dynamodb:ListTagsOfResource"))?;
+            tags.extend_from_slice(page.tags());
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(dynamodb_marks(&tags));
+            }
+        }
+    };
+    cx.memo.once(format!("dynamodb:ListTagsOfResource/{}", member.arn), ask).await.map(|marks| Marks::clone(&marks))
+}
+
+/// Whether a member in another region carries this stack's mark. A region that does not answer says neither yes nor no.
+pub async fn has_marked_member(cx: &Cx, here: &Region, member: &Member) -> bool {
+    let name = member.table.table_name().unwrap_or_default();
+    let others = member.others(here);
+    let ask = others.iter().map(|region| async move {
+        let other = reachable(cx, region, name).await?;
+        tokio::time::timeout(LIMIT, marks(cx, region, &other)).await.ok()?.ok()
+    });
+    join_all(ask).await.into_iter().flatten().any(|marks| marks.stack.as_deref() == Some(&*cx.owner.stack))
+}
+
+/// The reachable member of this stack that is there longest, elsewhere than `here`.
+///
+/// # Errors
+/// A region that the file names could be asked for the table and not for its marks.
+pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region, Arc<Member>)>, Fault> {
+    let table = cx.model.tables.values().find(|table| table.name == name);
+    let named: BTreeSet<Region> =
+        table.into_iter().flat_map(|table| table.members.keys()).filter(|region| *region != here).cloned().collect();
+    let seen = look_in(cx, &named, name).await;
+    // Members outside the file are known to those inside it.
+    let further = seen.iter().flat_map(|(region, member)| member.others(region)).filter(|region| region != here && !named.contains(region));
+    let further: BTreeSet<Region> = further.collect();
+    let mut candidates = Vec::new();
+    for (region, member) in seen.into_iter().chain(look_in(cx, &further, name).await) {
+        let marked = marks(cx, &region, &member).await?.stack;
+        let is_ours = match marked {
+            Some(stack) => stack == cx.owner.stack,
+            None => has_marked_member(cx, &region, &member).await,
+        };
+        if is_ours {
+            candidates.push((region, member));
+        }
+    }
+    Ok(candidates.into_iter().min_by_key(|(region, member)| (member.born, region.clone())))
+}
+
+async fn look_in(cx: &Cx, regions: &BTreeSet<Region>, name: &str) -> Vec<(Region, Arc<Member>)> {
+    let ask = regions.iter().map(|region| async move { Some((region.clone(), reachable(cx, region, name).await?)) });
+    join_all(ask).await.into_iter().flatten().collect()
+}
+
+/// What the other members say of the one in `here`: nothing when nobody answers, `Some(None)` when nobody has it.
+pub async fn seen_from(cx: &Cx, regions: BTreeSet<Region>, name: &str, here: &Region) -> Option<Option<ReplicaStatus>> {
+    let others: BTreeSet<Region> = regions.into_iter().filter(|region| region != here).collect();
+    let seen = look_in(cx, &others, name).await;
+    let mut statuses: Vec<ReplicaStatus> = seen.iter().filter_map(|(_, member)| member.replica_in(here)).collect();
+    // One that is not ready speaks for all: the members hear of a change at different times.
+    statuses.sort_by_key(|status| *status == ReplicaStatus::Active);
+    if seen.is_empty() { None } else { Some(statuses.into_iter().next()) }
+}
+
+/// Whether point-in-time recovery is on. While a table is being made there is nothing to ask (field guide 3.1 item 5).
+///
+/// # Errors
+/// What AWS refused.
+pub async fn recoverable(cx: &Cx, region: &Region, name: &str) -> Result<bool, Fault> {
+    let ask = cx.fleet.region(region).dynamodb.describe_continuous_backups().table_name(name);
+    let seen = maybe(ask.send().await.map_err(fault("dynamodb:DescribeContinuousBackups")))?;
+    let backups = seen.and_then(|seen| seen.continuous_backups_description);
+    let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description);
+    Ok(recovery.and_then(|recovery| recovery.point_in_time_recovery_status) == Some(PointInTimeRecoveryStatus::Enabled))
+}
+
+/// Turns point-in-time recovery on or off in this region.
+///
+/// # Errors
+/// What AWS refused; for a while after the table was made, contention.
+pub async fn set_recoverable(cx: &Cx, name: &str, on: bool) -> Result<(), Fault> {
+    let recovery = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(on);
+    let recovery = recovery.build().map_err(|error| Fault::bug(error.to_string()))?;
+    let ask = cx.fleet.region(cx.region()?).dynamodb.update_continuous_backups().table_name(name);
+    let ask = ask.point_in_time_recovery_specification(recovery);
+    ask.send().await.map_err(fault("dynamodb:UpdateContinuousBackups")).map(drop)
+}
