@@ -1,20 +1,66 @@
-//! The clients of every region.
+//! The clients of every region, and how patient they are.
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider, retry::RetryPartition};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::HttpRequest,
+    result::ConnectorError,
+};
 
+use super::{
+    connect::endpoints_are_loopback,
+    wire::{Meter, Wire},
+};
 use crate::resource::Region;
 
 /// The clients of one region. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Clients {
     pub ec2: aws_sdk_ec2::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub sts: aws_sdk_sts::Client,
+}
+
+/// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// After an unclear answer to a create: when to look a second time for what it may have made.
+    pub second_look: Duration,
+    /// From taking a region out of DNS to removing what served there.
+    pub drain: Duration,
+    /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
+    pub longest_pause_between_looks: Option<Duration>,
+    /// How long an operation is repeated that AWS refuses because something is still in use, before what blocks it is named.
+    pub blocked_wait: Duration,
+}
+
+impl Timing {
+    /// The patience for real AWS, or for one on a loopback address, where everything is there at once.
+    #[must_use]
+    pub const fn of(is_loopback: bool) -> Self {
+        if is_loopback {
+            Self {
+                second_look: Duration::from_millis(100),
+                drain: Duration::from_secs(2),
+                longest_pause_between_looks: Some(Duration::from_millis(250)),
+                blocked_wait: Duration::from_secs(2),
+            }
+        } else {
+            Self {
+                second_look: Duration::from_secs(10),
+                drain: Duration::from_secs(60),
+                longest_pause_between_looks: None,
+                blocked_wait: Duration::from_secs(300),
+            }
+        }
+    }
 }
 
 /// Clients, made for a region when they are first asked for. There is none without a region.
@@ -23,35 +69,101 @@ pub struct Fleet(Arc<Inner>);
 
 struct Inner {
     config: SdkConfig,
+    wire: Wire,
+    timing: Timing,
     clients: Mutex<BTreeMap<Region, Clients>>,
 }
 
+/// Three attempts with short pauses: what takes longer than a hiccup is the engine's to wait for, where the user sees it.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(200)).with_max_backoff(Duration::from_secs(3))
+}
+
+/// A region that hangs is known within 20 s, so that a plan over a dead region ends within 30 s.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(20))
+        .build()
+}
+
+/// One service's client. The generated builders share no trait, so a macro says once what all have in common.
+macro_rules! client {
+    ($service:ident, $config:expr, $wire:expr, $region:expr) => {{
+        let config = $service::config::Builder::from($config)
+            .region($service::config::Region::new($region.as_str().to_owned()))
+            .http_client($wire.for_region($region))
+            .retry_config(retries())
+            .timeout_config(timeouts())
+            // Retries draw on a bucket per partition: a region in trouble must not use up those of the others.
+            .retry_partition(RetryPartition::new(format!("{} {}", stringify!($service), $region)))
+            .build();
+        $service::Client::from_conf(config)
+    }};
+}
+
 impl Fleet {
-    /// Clients that share credentials, retries, time-outs and the HTTP client of `config`; only the region differs.
+    /// Clients that share the credentials and endpoints of `config`; the region differs, retries and time-outs are mrctl's own,
+    /// and every call goes through `wire`.
     #[must_use]
-    pub fn new(config: SdkConfig) -> Self {
-        Self(Arc::new(Inner { config, clients: Mutex::default() }))
+    pub fn new(config: SdkConfig, wire: Wire) -> Self {
+        let timing = Timing::of(endpoints_are_loopback(&config));
+        Self(Arc::new(Inner { config, wire, timing, clients: Mutex::default() }))
     }
 
-    /// The clients of a region.
+    /// The same clients with another patience. For tests.
     #[must_use]
-    pub fn region(&self, region: &Region) -> Clients {
-        let mut clients = self.0.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let make = || {
-            let config = self.0.config.to_builder().region(aws_config::Region::new(region.as_str().to_owned())).build();
-            Clients {
-                ec2: aws_sdk_ec2::Client::new(&config),
-                dynamodb: aws_sdk_dynamodb::Client::new(&config),
-                tagging: aws_sdk_resourcegroupstagging::Client::new(&config),
-                sts: aws_sdk_sts::Client::new(&config),
-            }
-        };
-        clients.entry(region.clone()).or_insert_with(make).clone()
+    pub fn with_timing(&self, timing: Timing) -> Self {
+        Self(Arc::new(Inner { config: self.0.config.clone(), wire: self.0.wire.clone(), timing, clients: Mutex::default() }))
     }
 
     /// A fleet that can reach nothing: for planning offline and for kinds that are not AWS.
     #[must_use]
     pub fn offline() -> Self {
-        Self::new(SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build())
+        let credentials = Credentials::new("offline", "offline", None, None, "offline");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let nothing = SharedHttpConnector::new(Nothing);
+        Self::new(config, Wire::over(http_client_fn(move |_, _| nothing.clone())))
+    }
+
+    /// The clients of one region.
+    #[must_use]
+    pub fn region(&self, region: &Region) -> Clients {
+        let Inner { config, wire, clients, .. } = &*self.0;
+        let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Clients {
+            ec2: client!(aws_sdk_ec2, config, wire, region),
+            dynamodb: client!(aws_sdk_dynamodb, config, wire, region),
+            tagging: client!(aws_sdk_resourcegroupstagging, config, wire, region),
+            sts: client!(aws_sdk_sts, config, wire, region),
+        };
+        clients.entry(region.clone()).or_insert_with(make).clone()
+    }
+
+    /// How often what was called.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        self.0.wire.meter()
+    }
+
+    /// How long to wait where AWS gives no signal.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.0.timing
+    }
+}
+
+/// The network of a fleet that is offline.
+#[derive(Debug)]
+struct Nothing;
+
+impl HttpConnector for Nothing {
+    fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(Err(ConnectorError::user("mrctl is working offline".into())))
     }
 }

@@ -1,13 +1,18 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+mod connect;
 pub mod enabled;
 pub mod errors;
 pub mod facts;
 mod fleet;
 mod hedge;
+pub mod inject;
 pub mod interfaces;
 pub mod sweep;
 pub mod tables;
 pub mod tags;
-pub use fleet::{Clients, Fleet};
+pub mod wire;
+
+pub use connect::{Connect, NotConnected, connect, endpoints_are_loopback};
+pub use fleet::{Clients, Fleet, Timing};

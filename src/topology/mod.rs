@@ -1,3 +1,23 @@
-//! What the user wrote.
+//! What the user wrote: from the bytes of a file to a checked [`Model`], or to a [`Report`] of everything that is wrong with it.
+//!
+//! ```text
+//! bytes ──node──▶ tree with spans ──decode──▶ Model and warnings, or a Report
+//! ```
+//!
+//! No step stops at its first problem: a reader records what is wrong and goes on without the value, so a file with thirty mistakes
+//! is answered with thirty problems. Nothing here reads AWS or the environment.
+mod codes;
+mod decode;
+mod load;
+mod merge;
 mod model;
+mod node;
+mod report;
+mod schema;
+mod suggest;
+
+pub use codes::{ALL as CODES, Code, Severity, explain};
+pub use load::{load, read_file};
 pub use model::*;
+pub use report::{At, Problem, Report, Span, position};
+pub use schema::schema;

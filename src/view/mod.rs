@@ -6,5 +6,6 @@
 pub mod graph;
 pub mod human;
 pub mod json;
+pub mod report;
 pub mod style;
 mod words;

@@ -262,6 +262,8 @@ fn life(member: &Member) -> Life {
 
 impl Kind for Table {
     type Spec = Spec;
+    // Settings that a create cannot carry follow in an update, so that every create is one call.
+    const UNFINISHED: bool = true;
     const NAME: &'static str = "dynamodb.table";
     const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key"];
     /// A replica of a table with items takes about ten minutes, of a large one hours; Terraform waits 30 minutes for a replica

@@ -215,6 +215,8 @@ async fn disassociate(cx: &Cx, association: &str) -> Result<(), Fault> {
 
 impl Kind for RouteTable {
     type Spec = Spec;
+    // Settings that a create cannot carry follow in an update, so that every create is one call.
+    const UNFINISHED: bool = true;
     const NAME: &'static str = "ec2.route_table";
     const FIXED: &'static [&'static str] = &["vpc"];
     /// Reads lag writes for up to five minutes (field guide 2.5 item 4).

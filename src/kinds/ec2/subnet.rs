@@ -192,6 +192,8 @@ impl Subnet {
 
 impl Kind for Subnet {
     type Spec = Spec;
+    // Settings that a create cannot carry follow in an update, so that every create is one call.
+    const UNFINISHED: bool = true;
     const NAME: &'static str = "ec2.subnet";
     const FIXED: &'static [&'static str] = &["vpc", "cidr", "zone"];
     /// Seconds to make; interfaces of services outlive their owner for up to 20 minutes (field guide 2.2 items 4 and 6).

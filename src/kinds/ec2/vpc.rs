@@ -51,6 +51,8 @@ pub(super) fn named(model: &Model, what: &str) -> Tags {
 
 impl Kind for Vpc {
     type Spec = Spec;
+    // Settings that a create cannot carry follow in an update, so that every create is one call.
+    const UNFINISHED: bool = true;
     const NAME: &'static str = "ec2.vpc";
     const FIXED: &'static [&'static str] = &["cidr"];
     /// Seconds in practice; propagation is given five minutes (field guide 2.1 items 4 and 6).

@@ -1,0 +1,159 @@
+//! From a topology and an AWS to a plan: the way that `plan`, `apply`, `destroy` and `graph` share.
+use std::{collections::BTreeSet, sync::Arc};
+
+use anyhow::{Result, bail};
+use tokio::time::Instant;
+
+use crate::{
+    aws::{Fleet, facts, sweep},
+    plan::{
+        Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard, observe,
+        order, select,
+    },
+    resource::{Addr, Cx, Facts, Kinds, Region},
+    topology::Model,
+};
+
+/// What changes how a plan is made.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    pub destroy: bool,
+    /// Take AWS as empty and ask it nothing.
+    pub offline: bool,
+    pub no_sweep: bool,
+    pub selection: Selection,
+    pub allowed: Vec<(String, Allowance)>,
+    pub adopt: BTreeSet<Addr>,
+}
+
+/// A plan and what an apply needs to carry it out.
+pub struct Planned {
+    pub plan: Plan,
+    pub cx: Cx,
+    pub kinds: Kinds,
+    pub read_at: Instant,
+}
+
+/// Reads AWS and plans.
+///
+/// # Errors
+/// AWS refused a read, the account is another one than the file names, or the plan would run in a circle.
+pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> {
+    let (kinds, model, read_at) = (crate::kinds::all(), Arc::new(model), Instant::now());
+    let cx = Cx::new(model.clone(), fleet.clone());
+    let regions = model.rollout_order();
+    let mut plan = Plan { stack: model.stack.clone(), destroy: asked.destroy, ..Plan::default() };
+    let (facts, observed) = if asked.offline { offline(&model, &regions) } else { read(&model, &cx, &kinds, asked, &mut plan).await? };
+    plan.account = facts.account.clone().or_else(|| model.account.clone());
+    plan.regions = observed.regions;
+    let wants = if asked.destroy { Vec::new() } else { kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect() };
+    let decided = decide(&kinds, wants, observed.found, &plan.regions, &asked.adopt)?;
+    plan.findings.extend(decided.findings);
+    plan.steps = decided.steps;
+    in_reading_order(&mut plan.steps, &regions, &kinds);
+    let rollout = Rollout { order: regions, bake: model.rollout.bake, no_drain: false };
+    let mut ordered = order(&kinds, &plan.steps, &rollout)?;
+    if !asked.selection.is_everything() {
+        let kept = select(&plan.steps, &ordered.graph, &asked.selection);
+        let steps = std::mem::take(&mut plan.steps);
+        plan.steps = steps.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, step)| step).collect();
+        ordered = order(&kinds, &plan.steps, &rollout)?;
+    }
+    plan.findings.extend(ordered.findings);
+    (plan.graph, plan.gates, plan.drains) = (ordered.graph, ordered.gates, ordered.drains);
+    let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
+    plan.refusals = refusals;
+    plan.findings.extend(unused);
+    plan.findings.extend(not_built(&model));
+    Ok(Planned { plan, cx, kinds, read_at })
+}
+
+fn offline(model: &Model, regions: &[Region]) -> (Facts, Observed) {
+    let facts = Facts { account: None, ..Facts::default() };
+    let state =
+        |region: &Region| (region.clone(), RegionState { state: Reach::Reachable, detail: Some("not asked".to_owned()), in_file: true });
+    tracing::debug!(stack = model.stack, "planning offline");
+    (facts, Observed { regions: regions.iter().map(state).collect(), ..Observed::default() })
+}
+
+/// Facts and everything that is there, side by side.
+async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut Plan) -> Result<(Facts, Observed)> {
+    let regions = model.rollout_order();
+    let search = async {
+        if asked.no_sweep {
+            return (Searched::default(), None);
+        }
+        match sweep::sweep(cx, &regions).await {
+            Ok(sweep) => {
+                let not_searched = sweep.not_searched.into_iter().map(|(region, fault)| (region, fault.to_string())).collect();
+                (Searched { hits: sweep.hits, not_searched }, None)
+            }
+            Err(fault) => (Searched::default(), Some(fault)),
+        }
+    };
+    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &regions));
+    let search = async {
+        let (searched, fault) = search.await;
+        unswept = fault;
+        searched
+    };
+    let (reading, mut observed) = tokio::join!(seen, observe(kinds, cx, &regions, search));
+    if let (Ok(identity), Some(account)) = (&reading.identity, &model.account)
+        && identity.account != *account
+    {
+        bail!(
+            "these credentials are for account {}, the topology is for account {account}; nothing was read further or changed",
+            identity.account
+        );
+    }
+    if !observed.faults.is_empty() {
+        let list = observed.faults.iter().map(|(scope, kind, fault)| {
+            let advice = fault.advice().map_or_else(String::new, |advice| format!("\n    hint: {advice}"));
+            format!("  {scope}/{kind}: {fault}{advice}")
+        });
+        bail!("AWS refused to be read, so nothing can be planned:\n{}", list.collect::<Vec<_>>().join("\n"));
+    }
+    for (region, state) in observed.regions.iter_mut().filter(|(_, state)| state.in_file) {
+        if let Some(Err(fault)) = reading.zones.get(region)
+            && state.state == Reach::Reachable
+        {
+            (state.state, state.detail) = (Reach::Unreachable, Some(fault.to_string()));
+            observed.found.retain(|found| found.addr.region() != Some(region));
+        }
+    }
+    if let Some(fault) = unswept {
+        plan.findings.push(note("plan::not-swept", format!("the account's other regions were not searched: {fault}")));
+    }
+    for (region, state) in observed.regions.iter().filter(|(_, state)| state.state == Reach::NotSearched) {
+        let why = state.detail.clone().unwrap_or_default();
+        plan.findings.push(note("plan::not-searched", format!("{region} was not searched for resources of this stack: {why}")));
+    }
+    let mut facts = reading.facts();
+    facts.found = observed.found.iter().map(|found| (found.addr.clone(), found.clone())).collect();
+    Ok((facts, observed))
+}
+
+fn note(code: &'static str, message: String) -> Finding {
+    Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
+}
+
+fn not_built(model: &Model) -> impl Iterator<Item = Finding> + '_ {
+    model.not_built.iter().map(|asked| Finding {
+        code: "network::not-built",
+        severity: Severity::Warning,
+        address: None,
+        line: Some(asked.line),
+        message: asked.message.clone(),
+        help: None,
+    })
+}
+
+/// Regions in rollout order, then what has none; kinds in the order of the registry.
+fn in_reading_order(steps: &mut [Step], regions: &[Region], kinds: &Kinds) {
+    let region_at = |step: &Step| match step.addr.region() {
+        Some(region) => regions.iter().position(|one| one == region).unwrap_or(regions.len()),
+        None => regions.len() + 1,
+    };
+    let kind_at = |step: &Step| kinds.iter().position(|kind| kind.traits().name == &*step.addr.kind);
+    steps.sort_by_cached_key(|step| (region_at(step), step.addr.scope.clone(), kind_at(step), step.addr.name.clone()));
+}

@@ -1,0 +1,109 @@
+//! Every code that a report may carry, with its severity and the paragraph that `mrctl validate --explain CODE` prints.
+//!
+//! A problem can only be made from an entry of this table, so nothing is ever reported that cannot be explained.
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// No plan is made.
+    Error,
+    /// A plan is made, and the warning is shown with it.
+    Warning,
+}
+
+impl Severity {
+    /// As it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub name: &'static str,
+    pub severity: Severity,
+    pub explanation: &'static str,
+}
+
+/// What a code means and what to do about it; nothing for a code that does not exist.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static str> {
+    ALL.iter().find(|known| known.name == code).map(|known| known.explanation)
+}
+
+macro_rules! codes {
+    ($($constant:ident $severity:ident $name:literal $explanation:literal)*) => {
+        $(pub const $constant: Code = Code { name: $name, severity: Severity::$severity, explanation: $explanation };)*
+        /// The whole table, in the order of the reference.
+        pub const ALL: &[Code] = &[$($constant),*];
+    };
+}
+
+codes! {
+    FILE_MISSING Error "file::missing" "There is no file at the path that mrctl was given. Without `--file`, mrctl reads `topology.yaml` in the current folder."
+    FILE_UNREADABLE Error "file::unreadable" "The file is there but cannot be read: it is a folder, or its permissions forbid it. The message repeats what the operating system said."
+    FILE_TOO_LARGE Error "file::too-large" "A topology may have at most 1 MiB. A larger file is refused before it is read to the end; most likely it is not a topology at all."
+    FILE_EMPTY Error "file::empty" "The file has no content, or nothing but comments. A topology needs at least `version`, `stack` and `regions`."
+    FILE_NOT_UTF8 Error "file::not-utf8" "The file has bytes that are not UTF-8. Save it as UTF-8 in your editor; the report points at the first byte that does not fit."
+    FILE_SEVERAL_DOCUMENTS Error "file::several-documents" "A YAML file may hold several documents separated by `---`. A topology is exactly one document, because one file describes one stack; put other stacks into files of their own."
+    FILE_TOO_MANY_NODES Error "file::too-many-nodes" "A topology may have at most 10,000 keys and values. What an alias (`*name`) stands for counts each time it is used, so that a small file cannot grow into a huge one."
+    FILE_NESTING Error "file::nesting" "Lists and maps may be nested at most 64 deep. No topology needs more than ten."
+    YAML_SYNTAX Error "yaml::syntax" "The file is not valid YAML at this place. The mistake may also stand a little before it: look for a missing colon, a missing quote or bracket, or a line that is indented differently from its neighbours."
+    YAML_TAB Error "yaml::tab" "YAML does not allow tabs for indentation. Use spaces; most editors can convert them."
+    YAML_DUPLICATE_KEY Error "yaml::duplicate-key" "The same key stands twice in one map. Many YAML readers silently take the last one; mrctl refuses, because one of the two would be lost."
+    YAML_MERGE_KEY Error "yaml::merge-key" "`<<` merges one map into another in YAML 1.1 only and hides what is really asked for. Write the keys out, or use an alias for a whole value. Tables have `per_region` for what differs between regions."
+    YAML_KEY Error "yaml::key" "A key must be plain text. YAML also allows lists and maps as keys, which means nothing in a topology; often the cause is an unquoted value that begins with `{` or `[`."
+    YAML_ALIAS Error "yaml::alias" "An alias (`*name`) must refer to an anchor (`&name`) that stands before it and does not contain it."
+    YAML_TAG Error "yaml::tag" "YAML tags such as `!Ref` or `!!binary` have no meaning in a topology. Only the core tags (`!!str`, `!!int`, `!!bool`, `!!map`, `!!seq` and the like) are tolerated. Text that begins with `!` needs quotes."
+    DECODE_TYPE Error "decode::type" "The value has another type than the key needs: for example a list where a map is needed, or text where a number is needed. The message names both."
+    DECODE_MISSING Error "decode::missing" "A key that has no default is missing, or has no value."
+    DECODE_UNKNOWN_KEY Error "decode::unknown-key" "No such key exists at this place. It is an error and not ignored, because a misspelt safety setting would otherwise do nothing without a word."
+    DECODE_CHOICE Error "decode::choice" "The key takes one of a few words only; the help lists them."
+    DECODE_DURATION Error "decode::duration" "A duration is a whole number followed by `s`, `m` or `h`: `30s`, `5m`, `1h`."
+    DECODE_REPEATED Error "decode::repeated" "The same entry stands twice in a list in which each may stand once."
+    VERSION_UNSUPPORTED Error "version::unsupported" "`version` is the version of the file format. This mrctl reads version 1."
+    SECTION_NOT_BUILT Error "section::not-built" "The section belongs to the topology format but this version of mrctl does not build it yet. It is an error, because a plan that leaves it out would look complete and not be. Take the section out, or keep it as a comment."
+    STACK_NAME Error "stack::name" "The stack's name begins every name in AWS and is the mark of ownership. It has 2 to 20 characters: a lower-case letter first, then lower-case letters, digits and hyphens, and no hyphen at the end. Changing it later means another stack."
+    ACCOUNT_ID Error "account::id" "An AWS account id has exactly twelve digits. Quote it, so that other YAML tools keep a leading zero."
+    TAGS_KEY Error "tags::key" "A tag key has 1 to 128 letters, digits and `_ . : / = + - @`, and no space: it is the strictest rule of all services that carry the tags. `Name` is set by mrctl itself."
+    TAGS_VALUE Error "tags::value" "A tag value has 1 to 256 letters, digits, spaces and `_ . : / = + - @`. An empty value is refused, because some services drop the tag without saying so."
+    TAGS_RESERVED Error "tags::reserved" "The prefixes `aws:` and `rds:` belong to AWS, `mrctl:` holds the marks of ownership. Choose another key."
+    TAGS_CASE Error "tags::case" "Two tag keys differ in case only. IAM treats them as one key, other services as two, so they cannot be kept apart everywhere."
+    TAGS_TOO_MANY Error "tags::too-many" "AWS allows 50 tags on a resource. mrctl keeps ten for its marks and for AWS itself, so a topology may set 40."
+    TAGS_DO_NOT_FIT Error "tags::do-not-fit" "mrctl remembers which tags came from the file in the tags `mrctl:keys` to `mrctl:keys-4`, each of at most 256 characters. All keys together must fit there; use fewer or shorter keys."
+    REGION_NONE Error "region::none" "The topology names no region. mrctl has no default region: every region that it may touch stands in the file."
+    REGION_SINGLE Warning "region::single" "The topology has one region only, so losing it loses the workload. That is fine while a stack grows or shrinks."
+    REGION_NAME Error "region::name" "This is not an AWS region code. A code looks like `eu-west-1`: an area, a direction and a number. A letter at the end (`eu-west-1a`) makes it a zone."
+    REGION_UNKNOWN Warning "region::unknown" "The code looks like a region but mrctl does not know it. AWS opens new regions, so it is accepted; check the spelling."
+    REGION_PARTITION Error "region::partition" "AWS is divided into partitions (the commercial regions, China, GovCloud) with separate accounts. Nothing replicates between them, so one stack cannot span two."
+    REGION_STATE Error "region::state" "Only `active` is possible in this version; `abandoned`, which leaves a lost region behind, is not built yet."
+    CIDR_SYNTAX Error "cidr::syntax" "A CIDR block is an IPv4 address and a prefix length: `10.10.0.0/16`. IPv6 is not supported yet."
+    CIDR_SIZE Error "cidr::size" "The range of a region must be /16 (the largest that AWS allows for a VPC) to /22 (the smallest that can be cut into four zones of public and private subnets)."
+    CIDR_HOST_BITS Error "cidr::host-bits" "The address has bits set outside the prefix, so it names a host inside the range and not the range. AWS would silently round it down; the help shows the range that was probably meant."
+    CIDR_PUBLIC Warning "cidr::public" "The range is not private (RFC 1918, or 100.64.0.0/10). A VPC with a public range cannot reach the real owners of these addresses."
+    CIDR_OVERLAP Error "cidr::overlap" "Two regions have ranges that overlap. They could never be connected by peering or a transit gateway, and the range of a VPC cannot be changed later, so it is always an error."
+    CIDR_MISSING Error "cidr::missing" "With a `network` section every region gets a VPC and needs a `cidr`, unless `network.existing` names a VPC for it."
+    NETWORK_ZONES Error "network::zones" "A region's network spans two to four availability zones: give a number from 2 to 4, or a list with two to four zone ids for each region of the file that gets a network."
+    NETWORK_ZONE_ID Error "network::zone-id" "A zone id looks like `use1-az1`. Zone *names* such as `us-east-1a` mean different places in different accounts and are not accepted. The id's first part names its region, which must be a region of the file."
+    NETWORK_ENDPOINT Error "network::endpoint" "The name of an endpoint is the last part of its service name, without `com.amazonaws.REGION.`: for example `s3`, `dynamodb`, `ecr.api`. It has lower-case letters, digits, dots and hyphens."
+    NETWORK_EXISTING Error "network::existing" "`network.existing` refers to a VPC and its subnets by id (`vpc-…`, `subnet-…`, eight or seventeen hexadecimal digits), under a region of the file."
+    NETWORK_NOT_BUILT Warning "network::not-built" "The file asks for something in `network` that this version of mrctl does not build yet: NAT gateways, endpoints, peering or existing VPCs. Everything else is built, and the warning is repeated in every plan."
+    TABLE_NAME Error "table::name" "The name of a DynamoDB table has 3 to 255 letters, digits and `_ . -`. It is `<stack>-<key>` unless `name` says otherwise."
+    TABLE_NAME_TAKEN Error "table::name-taken" "Two tables of the topology would have the same name in DynamoDB."
+    TABLE_ATTRIBUTE Error "table::attribute" "The name of a key attribute has 1 to 255 characters."
+    TABLE_SAME_KEY Error "table::same-key" "The partition key and the sort key must be different attributes."
+    TABLE_NOT_BUILT Error "table::not-built" "The setting belongs to the topology format but this version of mrctl does not build it yet. Take it out, or give it the value that the help names."
+    TABLE_REGIONS Error "table::regions" "`regions` of a table lists at least one region of the file, each once. Without it, the table is in all of them."
+    TABLE_PER_REGION Error "table::per-region" "`per_region` changes settings of a table in one of its regions. What the members of a global table share (keys, consistency, name, regions, billing, writes) cannot differ from region to region."
+    ROLLOUT_ORDER Error "rollout::order" "`rollout.order` lists regions of the file, each at most once. Regions that it leaves out follow in the order of the file."
+    ROLLOUT_GATE_TIMEOUT Error "rollout::gate-timeout" "With a `gate_timeout` of zero no gate could ever pass. Give it at least one second."
+    PLACEHOLDER_REGION Error "placeholder::region" "`{region}` cannot be used here: the value is the same in all regions. The members of a global table share one name, and tags are the same everywhere."
+    PLACEHOLDER_ACCOUNT Error "placeholder::account" "`{account}` stands for the value of `account`, which this file does not set."
+    PLACEHOLDER_TABLE Error "placeholder::table" "`{tables.KEY}` stands for the name of a table of this file. There is no table with this key, or the placeholder stands in the name of a table itself."
+    PLACEHOLDER_CLOSE Warning "placeholder::close" "Text in braces that is no placeholder is left as it is. This one is so close to a placeholder that it is probably misspelt."
+}
