@@ -6,7 +6,7 @@ use mrctl::cli::Cli;
 #[tokio::main]
 async fn main() -> ExitCode {
     match Cli::read() {
-        Ok(cli) => ExitCode::from(cli.run().await as u8),
+        Ok(cli) => ExitCode::from(cli.run().await),
         Err(exit) => ExitCode::from(exit as u8),
     }
 }

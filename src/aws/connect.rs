@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{
     Fleet,
-    inject::{Injector, Spec},
+    inject::Injector,
     wire::{Recorder, Wire},
 };
 use crate::sandbox::Running;
@@ -33,7 +33,7 @@ pub struct Connect {
     /// `--sandbox`: the local AWS, with its account for credentials; goes before all others.
     pub sandbox: Option<Running>,
     /// `--inject`.
-    pub inject: Option<Spec>,
+    pub inject: Option<Injector>,
     /// Where to write calls down; for tests.
     pub recorder: Option<Recorder>,
 }
@@ -92,8 +92,8 @@ pub async fn connect(options: Connect) -> Result<Fleet, NotConnected> {
     prove_credentials(&config).await?;
     // A proxy has no business between mrctl and this machine.
     let mut wire = Wire::new(!local);
-    if let Some(spec) = options.inject {
-        wire = wire.with_injector(Injector::new(spec));
+    if let Some(injector) = options.inject {
+        wire = wire.with_injector(injector);
     }
     if let Some(recorder) = options.recorder {
         wire = wire.with_recorder(recorder);
@@ -155,8 +155,7 @@ mod tests {
 
     #[test]
     fn loopback_is_this_machine_and_nothing_that_looks_like_it() {
-        for local in ["http://127.0.0.1:4566", "https://localhost", "http://[::1]:4566/x", "http://127.3.2.1/", "http://s3.localhost:4566"]
-        {
+        for local in ["http://127.0.0.1:4566", "https://localhost", "http://[::1]:4566/x", "http://127.3.2.1/", "http://s3.localhost:4566"] {
             assert!(is_loopback(local), "{local}");
         }
         for remote in [

@@ -8,8 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use crate::{
-    aws::{Connect, Fleet, connect, inject::Spec},
-    sandbox,
+    aws::{Connect, Fleet, connect, inject::{Injector, Spec}},
     topology::{self, Model},
     view,
 };
@@ -90,15 +89,12 @@ impl Common {
     /// # Errors
     /// No credentials, or a sandbox that does not start.
     pub async fn fleet(&self) -> Result<Fleet> {
-        let running = if self.sandbox { Some(sandbox::ensure().await.context("the sandbox did not start")?) } else { None };
-        if let Some(running) = running.as_ref().filter(|running| running.started_now) {
-            eprintln!("sandbox: started a local AWS at {} (stop it with `mrctl sandbox down`)", running.endpoint);
-        }
+        let running = if self.sandbox { Some(super::sandbox::ensure().context("the sandbox did not start")?) } else { None };
         let options = Connect {
             profile: self.profile.clone(),
             endpoint_url: self.endpoint_url.clone(),
             sandbox: running,
-            inject: self.inject.clone(),
+            inject: self.inject.clone().map(Injector::new),
             recorder: None,
         };
         Ok(connect(options).await?)

@@ -4,7 +4,7 @@ mod exit;
 mod offline;
 mod planning;
 mod running;
-mod sandbox;
+pub mod sandbox;
 
 use clap::{Parser, Subcommand};
 
@@ -33,7 +33,7 @@ enum Command {
     /// Draw the plan graph
     Graph(running::GraphArgs),
     /// The local AWS on this machine
-    Sandbox(sandbox::Sandbox),
+    Sandbox(sandbox::Arguments),
     /// Print the JSON schema of the topology file
     Schema,
     /// Print a completion script for a shell
@@ -56,8 +56,8 @@ impl Cli {
         })
     }
 
-    /// Runs the command.
-    pub async fn run(self) -> Exit {
+    /// Runs the command and gives the process's exit code.
+    pub async fn run(self) -> u8 {
         self.common.prepare();
         let common = &self.common;
         let result = match self.command {
@@ -66,11 +66,12 @@ impl Cli {
             Command::Apply(command) => command.run(common).await,
             Command::Destroy(command) => command.run(common).await,
             Command::Graph(command) => command.run(common).await,
-            Command::Sandbox(command) => command.run().await,
+            // The command it runs ends with a code of its own.
+            Command::Sandbox(command) => return sandbox::run(command).unwrap_or_else(|error| common::failed(&error) as u8),
             Command::Schema => Ok(offline::schema()),
             Command::Completions(command) => Ok(command.run()),
             Command::Man => offline::man(),
         };
-        result.unwrap_or_else(|error| common::failed(&error))
+        result.unwrap_or_else(|error| common::failed(&error)) as u8
     }
 }

@@ -1,62 +1,138 @@
-//! Installs the emulator into a virtual environment, once.
+//! Puts the emulators into a virtual environment in the user's cache folder, once for each set of requirements.
 use std::{
-    fs,
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
-use anyhow::{Context, Result, bail};
+use super::{Say, SandboxError, emulator::REQUIREMENTS};
 
-/// Every package with its hashes, for all versions of Python that are supported.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
-/// Names the folder: another pin, another folder.
-const VERSION: &str = "ministack-1.5.33";
+/// The oldest Python that the emulators run on.
+const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
-/// The emulator's program, installed if need be. Two processes may ask at once: the second waits for the first.
+/// Written last, into an environment that is complete.
+const READY: &str = "mrctl-ready";
+
+/// The interpreter of an environment that has the emulators; makes it when it is not there yet.
+///
+/// Several processes may ask at once: the first makes it, the others wait for that and find it.
 ///
 /// # Errors
-/// No `python3` of 3.10 or later with `venv`, or the package index does not give the pinned packages.
-pub(super) fn emulator(home: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
-    let lock = fs::File::create(home.join("install.lock"))?;
-    lock.lock().context("cannot lock the sandbox's folder")?;
-    let venv = home.join(VERSION);
-    let (program, ready) = (venv.join("bin").join("ministack"), venv.join("ready"));
-    if ready.exists() && program.exists() {
-        return Ok(program);
+/// No Python, one that is too old or has no `venv`, or an installation that failed; each says what to do.
+pub(super) fn installed(home: &Path, say: Say<'_>) -> Result<PathBuf, SandboxError> {
+    let environment = home.join(format!("venv-{}", digest(REQUIREMENTS)));
+    let python = environment.join("bin/python");
+    // Read before the lock is taken: whoever only starts an emulator does not wait for one who installs another version.
+    if environment.join(READY).exists() {
+        return Ok(python);
     }
-    check_python()?;
-    anstream::eprintln!("sandbox: installing {VERSION} into {} (once)", venv.display());
-    let shown = venv.display().to_string();
-    run("python3", &["-m", "venv", "--clear", &shown], "cannot make a virtual environment (on Debian: `apt-get install python3-venv`)")?;
-    let requirements = venv.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS)?;
-    let python = venv.join("bin").join("python").display().to_string();
-    let file = requirements.display().to_string();
-    run(&python, &["-m", "pip", "install", "--quiet", "--require-hashes", "-r", &file], "cannot install the emulator with pip")?;
-    fs::write(ready, VERSION)?;
-    Ok(program)
+    let _lock = lock(home, "install.lock")?;
+    if environment.join(READY).exists() {
+        return Ok(python);
+    }
+    let system = system_python()?;
+    say("installing the local AWS (once, about 20 MB from PyPI)");
+    if environment.exists() {
+        // Left behind by a run that was killed while it installed.
+        fs::remove_dir_all(&environment).map_err(|why| SandboxError::file(&environment, why))?;
+    }
+    let made = Command::new(&system).args(["-I", "-m", "venv"]).arg(&environment).output();
+    let made = made.map_err(|why| SandboxError::NoPython(why.to_string()))?;
+    if !made.status.success() {
+        return Err(SandboxError::NoVenv(last_lines(&made)));
+    }
+    let requirements = environment.join("requirements.txt");
+    fs::write(&requirements, REQUIREMENTS).map_err(|why| SandboxError::file(&requirements, why))?;
+    let mut pip = Command::new(&python);
+    pip.args(["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--prefer-binary", "--require-hashes", "-r"]);
+    // A user's `pip install --user` default would be refused inside a virtual environment.
+    let output = pip.arg(&requirements).env("PIP_USER", "0").output().map_err(|why| SandboxError::Pip(why.to_string()))?;
+    if !output.status.success() {
+        return Err(SandboxError::Pip(last_lines(&output)));
+    }
+    let ready = environment.join(READY);
+    fs::write(&ready, "").map_err(|why| SandboxError::file(&ready, why))?;
+    Ok(python)
 }
 
-fn check_python() -> Result<()> {
-    let asked = Command::new("python3").args(["-c", "import sys; print(sys.version_info[0] * 100 + sys.version_info[1])"]).output();
-    let Ok(Output { stdout, .. }) = asked else {
-        bail!("the sandbox needs `python3` (3.10 or later, with venv), and there is none on the PATH");
+/// Waits for and holds the lock `name`; it is given back when the file is dropped, also by a process that is killed.
+pub(super) fn lock(home: &Path, name: &str) -> Result<File, SandboxError> {
+    fs::create_dir_all(home).map_err(|why| SandboxError::file(home, why))?;
+    let path = home.join(name);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|why| SandboxError::file(&path, why))?;
+    file.lock().map_err(|why| SandboxError::file(&path, why))?;
+    Ok(file)
+}
+
+/// A `python3` on the path that is new enough and can make environments.
+fn system_python() -> Result<PathBuf, SandboxError> {
+    const ASK: &str = "import sys; print(sys.version_info[0], sys.version_info[1], sys.executable)";
+    let output = match Command::new("python3").args(["-I", "-c", ASK]).output() {
+        Ok(output) if output.status.success() => output,
+        Ok(output) => return Err(SandboxError::NoPython(last_lines(&output))),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Err(SandboxError::NoPython("there is none on the path".to_owned())),
+        Err(why) => return Err(SandboxError::NoPython(why.to_string())),
     };
-    let version: u32 = String::from_utf8_lossy(&stdout).trim().parse().unwrap_or_default();
-    if version < 310 {
-        bail!("the sandbox needs python3 3.10 or later; this one is {}.{}", version / 100, version % 100);
+    let (version, executable) = read_version(&String::from_utf8_lossy(&output.stdout))?;
+    if version < OLDEST_PYTHON {
+        return Err(SandboxError::OldPython(format!("{}.{}", version.0, version.1)));
     }
-    Ok(())
+    let parts = Command::new(&executable).args(["-I", "-c", "import venv, ensurepip"]).output();
+    match parts {
+        Ok(output) if output.status.success() => Ok(executable),
+        Ok(output) => Err(SandboxError::NoVenv(last_lines(&output))),
+        Err(why) => Err(SandboxError::NoPython(why.to_string())),
+    }
 }
 
-fn run(program: &str, arguments: &[&str], otherwise: &str) -> Result<()> {
-    let output = Command::new(program).args(arguments).output().with_context(|| otherwise.to_owned())?;
-    if output.status.success() {
-        return Ok(());
+/// `3 11 /usr/bin/python3` as a version and a path.
+fn read_version(answer: &str) -> Result<((u32, u32), PathBuf), SandboxError> {
+    let mut words = answer.trim().splitn(3, ' ');
+    let mut number = || words.next().and_then(|word| word.parse().ok());
+    let version = number().zip(number());
+    version
+        .zip(words.next().filter(|path| !path.is_empty()))
+        .map(|(version, path)| (version, PathBuf::from(path)))
+        .ok_or_else(|| SandboxError::NoPython(format!("it said {answer:?} when asked for its version")))
+}
+
+/// What a failed program said last.
+fn last_lines(output: &Output) -> String {
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(6)..].join("\n")
+}
+
+/// A name for a text: it tells versions apart and need not withstand anyone.
+fn digest(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_with_its_path() {
+        let (version, path) = read_version("3 11 /opt/my python/bin/python3\n").unwrap();
+        assert_eq!((version, path), ((3, 11), PathBuf::from("/opt/my python/bin/python3")));
+        assert!(version >= OLDEST_PYTHON && (3, 9) < OLDEST_PYTHON);
+        for strange in ["", "Python 2.7", "3 11", "3 11 "] {
+            assert!(matches!(read_version(strange), Err(SandboxError::NoPython(_))), "{strange:?}");
+        }
     }
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let tail: Vec<&str> = said.lines().rev().take(8).collect();
-    bail!("{otherwise}:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+
+    #[test]
+    fn every_requirement_is_pinned_with_a_hash() {
+        let mut names = 0;
+        for entry in REQUIREMENTS.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").replace("\\\n", "").lines() {
+            assert!(entry.contains("==") && entry.contains("--hash=sha256:"), "{entry}");
+            names += 1;
+        }
+        assert_eq!(names, 21);
+    }
 }

@@ -1,168 +1,205 @@
-//! The local AWS on the user's machine: a well-kept emulator from PyPI, pinned with hashes, bound to 127.0.0.1 only.
+//! The local AWS: emulators from PyPI, installed by mrctl, bound to 127.0.0.1.
 //!
-//! In: the user's cache folder. Out: an endpoint. It is installed on first use into a virtual environment; nothing but this
-//! module knows that there is an emulator.
+//! In: a folder in the user's cache. Out: an endpoint that answers. There is one shared sandbox for a user, which stays until
+//! `sandbox down`, and any number of private ones, which end with the process that started them. mrctl reaches them as it reaches
+//! AWS, through the SDK's own endpoint settings; nothing outside this folder knows that an emulator is behind one.
+mod emulator;
 mod install;
+mod process;
+mod state;
 
 use std::{
-    fs,
-    net::TcpListener,
-    os::unix::process::CommandExt as _,
+    fs, io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
+    process::Child,
 };
 
-use anyhow::{Context, Result, bail};
-use etcetera::{BaseStrategy, choose_base_strategy};
-use serde::{Deserialize, Serialize};
-use tokio::{io::AsyncReadExt as _, io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use emulator::{EMULATORS, Emulator, Serves, Setup};
+use process::Life;
+pub use state::Status;
+use state::{Member, State};
+use thiserror::Error;
 
-/// The account of a sandbox that nobody asked to be another one.
+/// The account of the shared sandbox. An access key of twelve digits chooses the account.
 pub const ACCOUNT: &str = "123456789012";
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Where the shared sandbox listens when nothing else does: the port that tools for emulators expect.
+const USUAL_PORT: u16 = 4566;
+
+/// How progress is told to whoever shows it.
+pub type Say<'a> = &'a mut dyn FnMut(&str);
 
 /// A sandbox that answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
+    /// For example `http://127.0.0.1:4566`: `AWS_ENDPOINT_URL`.
     pub endpoint: String,
+    /// The services that are answered elsewhere, as pairs of `AWS_ENDPOINT_URL_<SERVICE>` and address.
+    pub endpoints: Vec<(String, String)>,
+    /// Twelve digits; as the access key it chooses this account.
     pub account: String,
-    pub pid: i32,
     /// Whether this call started it.
-    #[serde(skip)]
     pub started_now: bool,
 }
 
-/// The folder in the user's cache that holds the emulator and what is known of a running one.
-///
-/// # Errors
-/// There is no home folder.
-pub fn home() -> Result<PathBuf> {
-    let base = choose_base_strategy().context("no home folder to keep the sandbox in")?;
-    Ok(base.cache_dir().join("mrctl").join("sandbox"))
-}
-
-/// The sandbox that runs, when one does and answers.
-pub async fn running(home: &Path) -> Option<Running> {
-    let text = fs::read_to_string(home.join("running.json")).ok()?;
-    let running: Running = serde_json::from_str(&text).ok()?;
-    answers(&running.endpoint).await.then_some(running)
-}
-
-/// The running sandbox, started and installed if need be.
-///
-/// # Errors
-/// No usable `python3`, the emulator cannot be installed, or it does not start.
-pub async fn ensure() -> Result<Running> {
-    let home = home()?;
-    match running(&home).await {
-        Some(running) => Ok(running),
-        None => up(&home, None).await,
+impl Running {
+    /// The environment in which any AWS tool talks to this sandbox.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut pairs = vec![("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone())];
+        pairs.extend(self.endpoints.iter().cloned());
+        let rest = [("AWS_ACCESS_KEY_ID", self.account.as_str()), ("AWS_SECRET_ACCESS_KEY", "sandbox"), ("AWS_EC2_METADATA_DISABLED", "true")];
+        pairs.extend(rest.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        pairs
     }
 }
 
-/// Starts a sandbox that outlives this process.
+/// Why there is no sandbox.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    #[error("the sandbox needs python3, 3.10 or newer, and cannot use one: {0}. Install it (python.org, or `apt install python3 python3-venv`)")]
+    NoPython(String),
+    #[error("the sandbox needs python3, 3.10 or newer; the one on the path is {0}")]
+    OldPython(String),
+    #[error("python3 cannot make virtual environments; install the rest of it (Debian, Ubuntu: `apt install python3-venv`). It said:\n{0}")]
+    NoVenv(String),
+    #[error("the emulators could not be installed from PyPI; they are fetched once and need the network. pip said:\n{0}")]
+    Pip(String),
+    #[error("{name} did not start: {reason}. Its output is in {}", log.display())]
+    NotStarted { name: &'static str, reason: String, log: PathBuf },
+    #[error("port {port} of 127.0.0.1 cannot be used: {reason}. Choose another with `--port`")]
+    NoPort { port: u16, reason: String },
+    #[error("the sandbox is already up at {0}; end it first (`mrctl sandbox down`) to move it to another port")]
+    ElsewhereAlready(String),
+    #[error("the sandbox's process {0} does not end; end it by hand")]
+    DoesNotEnd(u32),
+    #[error("{}: {why}", path.display())]
+    File { path: PathBuf, why: io::Error },
+}
+
+impl SandboxError {
+    fn file(path: &Path, why: io::Error) -> Self {
+        Self::File { path: path.to_owned(), why }
+    }
+}
+
+/// The shared sandbox: the one that runs, or one that is installed and started now.
 ///
 /// # Errors
-/// As `ensure`.
-pub async fn up(home: &Path, port: Option<u16>) -> Result<Running> {
-    let program = install::emulator(home)?;
-    let port = port.map_or_else(free_port, Ok)?;
-    let log = home.join("emulator.log");
-    let out = fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-    let mut command = emulator(&program, port);
-    let child =
-        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).process_group(0).spawn().context("cannot start the emulator")?;
-    let pid = i32::try_from(child.id()).context("the emulator has no process id")?;
-    let running = Running { endpoint: format!("http://127.0.0.1:{port}"), account: ACCOUNT.to_owned(), pid, started_now: true };
-    wait_for(&running.endpoint, &log).await?;
-    fs::write(home.join("running.json"), serde_json::to_string(&running)?)?;
+/// See [`SandboxError`]; each says what to do.
+pub fn ensure(home: &Path, say: Say<'_>) -> Result<Running, SandboxError> {
+    up(home, None, say)
+}
+
+/// As [`ensure`], on a port of the caller's choice.
+///
+/// # Errors
+/// As [`ensure`]; also when it runs on another port, or the port is taken.
+pub fn up(home: &Path, port: Option<u16>, say: Say<'_>) -> Result<Running, SandboxError> {
+    // Two commands at once must not start two.
+    let _lock = install::lock(home, "state.lock")?;
+    if let Status::Up(state) = State::read(home) {
+        let running = state.running(false);
+        let elsewhere = port.is_some_and(|port| state.members.iter().all(|member| member.port != port));
+        return if elsewhere { Err(SandboxError::ElsewhereAlready(running.endpoint)) } else { Ok(running) };
+    }
+    let python = install::installed(home, say)?;
+    let port = match port {
+        Some(port) => process::free_port(Some(port))?,
+        None => process::free_port(Some(USUAL_PORT)).or_else(|_| process::free_port(None))?,
+    };
+    let mut state = State { account: ACCOUNT.to_owned(), members: Vec::new() };
+    for emulator in &EMULATORS {
+        let port = if emulator.serves == Serves::TheRest { port } else { process::free_port(None)? };
+        let (child, member) = launch(home, &python, emulator, port, ACCOUNT, Life::Detached)?;
+        state.members.push(member);
+        // Written after each: a run that is killed in between leaves none that nobody knows of.
+        state.write(home)?;
+        // It goes on without us; the child's handle is not needed to end it.
+        drop(child);
+    }
+    let running = state.running(true);
+    say(&format!("the local AWS is up at {}; `mrctl sandbox down` ends it", running.endpoint));
     Ok(running)
 }
 
-/// The command that runs the emulator in the foreground.
-fn emulator(program: &Path, port: u16) -> Command {
-    let mut command = Command::new(program);
-    command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("MINISTACK_ACCOUNT_ID", ACCOUNT);
-    command
-}
-
-/// Stops the sandbox; tells whether one ran.
+/// Ends the shared sandbox, with everything in it.
 ///
 /// # Errors
-/// It runs and cannot be stopped.
-pub async fn down(home: &Path) -> Result<bool> {
-    let Some(running) = running(home).await else { return Ok(false) };
-    // Only a process that answers where we left it is ours: the number alone may belong to anybody by now.
-    let pid = rustix::process::Pid::from_raw(running.pid).context("the sandbox has no process id")?;
-    rustix::process::kill_process_group(pid, rustix::process::Signal::TERM).context("cannot stop the sandbox")?;
-    fs::remove_file(home.join("running.json"))?;
+/// It does not end.
+pub fn down(home: &Path) -> Result<bool, SandboxError> {
+    let _lock = install::lock(home, "state.lock")?;
+    let Status::Up(state) = State::read(home) else {
+        State::forget(home);
+        return Ok(false);
+    };
+    for member in &state.members {
+        if !process::end_detached(member.pid, || member.answers()) {
+            return Err(SandboxError::DoesNotEnd(member.pid));
+        }
+    }
+    State::forget(home);
     Ok(true)
 }
 
-/// An emulator of its own, ended with this value; for tests.
+/// Whether the shared sandbox is there, by asking it.
+#[must_use]
+pub fn status(home: &Path) -> Status {
+    State::read(home)
+}
+
+/// A sandbox of this process alone: it ends when this is dropped, and when the process ends in any other way.
+#[derive(Debug)]
 pub struct Private {
-    pub endpoint: String,
-    child: std::process::Child,
+    running: Running,
+    children: Vec<Child>,
+    scratch: PathBuf,
 }
 
 impl Private {
-    /// Starts one on a free port.
-    ///
-    /// # Errors
-    /// As `ensure`.
-    pub async fn start(home: &Path) -> Result<Self> {
-        let program = install::emulator(home)?;
-        let port = free_port()?;
-        let log = home.join(format!("private-{port}.log"));
-        let out = fs::File::create(&log)?;
-        let child = emulator(&program, port).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).spawn()?;
-        let private = Self { endpoint: format!("http://127.0.0.1:{port}"), child };
-        wait_for(&private.endpoint, &log).await?;
-        fs::remove_file(&log).ok();
-        Ok(private)
-    }
-
-    /// Ends it.
-    pub fn stop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+    /// Where it answers.
+    #[must_use]
+    pub fn running(&self) -> &Running {
+        &self.running
     }
 }
 
 impl Drop for Private {
     fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?.local_addr()?.port())
-}
-
-async fn wait_for(endpoint: &str, log: &Path) -> Result<()> {
-    let began = Instant::now();
-    while !answers(endpoint).await {
-        if began.elapsed() > STARTS_WITHIN {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            let tail: Vec<&str> = said.lines().rev().take(5).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            bail!("the emulator does not answer at {endpoint}; it last said:\n{}", tail.join("\n"));
+        for child in self.children.drain(..) {
+            process::end(child);
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // What is left of a scratch folder is in the user's cache, where it may be removed at any time.
+        let _ = fs::remove_dir_all(&self.scratch);
     }
-    Ok(())
 }
 
-/// Whether an HTTP server answers there with anything.
-async fn answers(endpoint: &str) -> bool {
-    let Some(host) = endpoint.strip_prefix("http://") else { return false };
-    let talk = async {
-        let mut stream = TcpStream::connect(host).await?;
-        stream.write_all(format!("GET /_ministack/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
-        let mut start = [0_u8; 5];
-        stream.read_exact(&mut start).await?;
-        std::io::Result::Ok(&start == b"HTTP/")
-    };
-    matches!(timeout(Duration::from_secs(3), talk).await, Ok(Ok(true)))
+/// Starts a private sandbox with an account of its own on a free port.
+///
+/// # Errors
+/// See [`SandboxError`].
+pub fn private(home: &Path, account: &str, say: Say<'_>) -> Result<Private, SandboxError> {
+    let python = install::installed(home, say)?;
+    let mut state = State { account: account.to_owned(), members: Vec::new() };
+    let scratch = home.join(format!("private-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+    let running = Running { endpoint: String::new(), endpoints: Vec::new(), account: account.to_owned(), started_now: true };
+    let mut private = Private { running, children: Vec::new(), scratch };
+    for emulator in &EMULATORS {
+        let (child, member) = launch(&private.scratch, &python, emulator, process::free_port(None)?, account, Life::Parent)?;
+        private.children.push(child);
+        state.members.push(member);
+    }
+    private.running = state.running(true);
+    Ok(private)
+}
+
+fn launch(folder: &Path, python: &Path, emulator: &Emulator, port: u16, account: &str, life: Life) -> Result<(Child, Member), SandboxError> {
+    let token = format!("mrctl-{:016x}", fastrand::u64(..));
+    let scratch = folder.join(format!("{}-{port}", emulator.name.to_lowercase()));
+    fs::create_dir_all(folder).map_err(|why| SandboxError::file(folder, why))?;
+    let log = folder.join(format!("{}.log", emulator.name.to_lowercase()));
+    let setup = Setup { port, account, token: &token, scratch: &scratch };
+    let child = process::start(python, emulator, &setup, life, &log)?;
+    let member = Member { emulator: emulator.name.to_owned(), port, pid: child.id(), token, started: jiff::Timestamp::now(), log };
+    Ok((child, member))
 }

@@ -22,8 +22,10 @@ struct Yes(Arc<AtomicU64>);
 impl HttpConnector for Yes {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         self.0.fetch_add(1, Ordering::SeqCst);
-        let json = request.headers().get("x-amz-target").is_some();
-        let body = if json { "{}" } else { "<Response><vpc><vpcId>vpc-1</vpcId></vpc><vpcSet/></Response>" };
+        let body = match Call::read(&ireland(), &request) {
+            Call { protocol: Protocol::Json, .. } => "{}".to_owned(),
+            Call { operation, .. } => format!("<{operation}Response><vpc><vpcId>vpc-1</vpcId></vpc><vpcSet/></{operation}Response>"),
+        };
         HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body))))
     }
 }
@@ -178,7 +180,7 @@ async fn nothing_is_sent_or_answered_once_the_process_is_killed() {
             let _ = ec2.create_vpc().send().await;
             unreachable!("the process is gone");
         });
-        setting.kills.recv().await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), setting.kills.recv()).await.unwrap().unwrap();
         // Another task of the same process is gone as well.
         let other = setting.ec2();
         let other = tokio::time::timeout(Duration::from_secs(5), async move { other.describe_vpcs().send().await.is_ok() });

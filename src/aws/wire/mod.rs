@@ -29,6 +29,19 @@ use crate::resource::Region;
 /// more at once only trades waiting here for throttling there.
 pub const IN_FLIGHT: usize = 8;
 
+/// The HTTP stack that SDK clients have by default. `through_proxy`: obey the proxy variables as the SDK does, which has no place
+/// between mrctl and a sandbox.
+#[must_use]
+pub fn http_client(through_proxy: bool) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut builder = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        builder.set_proxy_config(Some(if through_proxy { ProxyConfig::from_env() } else { ProxyConfig::disabled() }));
+        builder.build()
+    })
+}
+
 /// What every client's HTTP goes through. Cheap to clone; clones share counts and limits.
 #[derive(Clone, Debug)]
 pub struct Wire {
@@ -54,17 +67,10 @@ impl Limits {
 }
 
 impl Wire {
-    /// A wire over the SDK's HTTP stack. `through_proxy`: obey the proxy variables as the SDK does, which a sandbox must not.
+    /// A wire over the SDK's HTTP stack; see [`http_client`].
     #[must_use]
     pub fn new(through_proxy: bool) -> Self {
-        let client = Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut builder = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
-            builder.set_connector_settings(settings.cloned());
-            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            builder.set_proxy_config(Some(if through_proxy { ProxyConfig::from_env() } else { ProxyConfig::disabled() }));
-            builder.build()
-        });
-        Self::over(client)
+        Self::over(http_client(through_proxy))
     }
 
     /// A wire over any HTTP client: a fake in a test, or a stricter AWS in front of the sandbox.

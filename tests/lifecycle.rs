@@ -1,0 +1,204 @@
+//! The real binary against the local AWS, from nothing to live and back.
+use std::{path::PathBuf, process::Output};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+use crate::support::sandbox::{fresh_account, running};
+
+/// One stack in an account of its own.
+struct World {
+    folder: TempDir,
+    account: String,
+}
+
+/// Two regions, three zones, one table.
+const REGIONS: [(&str, &str); 5] = [
+    ("us-east-1", "10.10.0.0/16"),
+    ("eu-west-1", "10.20.0.0/16"),
+    ("ap-southeast-2", "10.30.0.0/16"),
+    ("eu-central-1", "10.40.0.0/16"),
+    ("us-west-2", "10.50.0.0/16"),
+];
+
+fn topology(regions: &[&str], rest: &str) -> String {
+    let lines = REGIONS.iter().filter(|(region, _)| regions.contains(region)).map(|(region, cidr)| format!("  {region}: {{ cidr: {cidr} }}\n"));
+    format!("version: 1\nstack: shop\nregions:\n{}{rest}", lines.collect::<String>())
+}
+
+const REST: &str = "network: { availability_zones: 3 }\ntables:\n  Orders: { partition_key: { name: id, type: string } }\n";
+
+impl World {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), account: fresh_account() }
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.path(), text).unwrap();
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("topology.yaml")
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_mrctl"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("AWS_ENDPOINT_URL", &running().endpoint)
+            .env("AWS_ACCESS_KEY_ID", &self.account)
+            .env("AWS_SECRET_ACCESS_KEY", "sandbox")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap()
+    }
+
+    /// Runs and expects an exit code; gives what was said on both streams.
+    fn expect(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(output.status.code(), Some(code), "mrctl {}\n{said}", arguments.join(" "));
+        said
+    }
+
+    /// After this nothing differs and a second apply changes nothing.
+    fn is_converged(&self) {
+        self.expect(0, &["plan", "--detailed-exitcode", "--no-sweep"]);
+        let said = self.expect(0, &["apply", "--yes", "--no-sweep"]);
+        assert!(said.contains("No changes"), "{said}");
+    }
+
+    fn destroy(&self) {
+        self.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
+        let plan = self.plan(&["plan", "--destroy", "--format", "json"]);
+        assert_eq!(plan["steps"].as_array().map(Vec::len), Some(0), "{plan:#}");
+    }
+
+    fn plan(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run(arguments);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+#[test]
+fn a_stack_goes_from_nothing_to_live_and_back_twice() {
+    for regions in [&["us-east-1", "eu-west-1"][..], &["us-east-1", "eu-west-1", "ap-southeast-2", "eu-central-1", "us-west-2"]] {
+        let world = World::new();
+        world.write(&topology(regions, REST));
+        for _ in 0..2 {
+            world.expect(2, &["plan", "--detailed-exitcode"]);
+            world.expect(0, &["apply", "--yes"]);
+            world.is_converged();
+            world.destroy();
+        }
+    }
+}
+
+#[test]
+fn data_is_never_lost_without_being_named() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let said = world.expect(8, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
+    assert!(said.contains("--allow-data-loss us-east-1/dynamodb.table/Orders"), "{said}");
+    world.is_converged();
+    world.expect(64, &["destroy", "--yes", "--confirm", "shoop"]);
+    world.destroy();
+}
+
+#[test]
+fn a_region_joins_and_leaves() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.write(&topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(8, &["apply", "--yes"]);
+    world.expect(0, &["apply", "--yes", "--allow-data-loss", "us-west-2/*"]);
+    world.expect(0, &["plan", "--detailed-exitcode"]);
+    world.destroy();
+}
+
+#[test]
+fn a_kill_anywhere_converges() {
+    let points = std::env::var_os("MRCTL_KILL_POINTS").and_then(|text| text.to_str()?.parse::<u64>().ok()).unwrap_or(10);
+    let mut tried = 0;
+    for point in 0..points {
+        let world = World::new();
+        world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+        let side = if point % 2 == 0 { "before" } else { "after" };
+        let call = 1 + point * 5 % 43;
+        let inject = format!("kill@{call}:{side}");
+        let killed = world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep"]);
+        tried += u64::from(killed.status.code().is_none());
+        world.expect(0, &["apply", "--yes", "--no-sweep"]);
+        let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+        assert_eq!(plan["summary"]["keep"], 28, "after {inject}: {:#}", plan["summary"]);
+        assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0), "after {inject}: {plan:#}");
+        world.run(&["--inject", &inject, "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
+        world.destroy();
+    }
+    println!("{points} points, {tried} of them killed an apply");
+    assert!(tried > points / 2);
+}
+
+#[test]
+fn an_answer_lost_makes_no_duplicate() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(0, &["--inject", "lost@1,lost@3,lost@9,5xx@12,lost@20", "apply", "--yes", "--no-sweep"]);
+    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    assert_eq!((&plan["summary"]["keep"], plan["findings"].as_array().map(Vec::len)), (&28.into(), Some(0)), "{plan:#}");
+    world.destroy();
+}
+
+#[test]
+fn a_dead_region_holds_its_own_and_nothing_else() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.write(&topology(&["us-east-1", "eu-west-1"], &format!("{REST}tags: {{ team: a }}\n")));
+    for how in ["refuse", "503"] {
+        let down = format!("down=eu-west-1:{how}");
+        let plan = world.plan(&["--inject", &down, "plan", "--format", "json", "--no-sweep"]);
+        assert_eq!(plan["regions"]["eu-west-1"]["state"], "unreachable");
+        assert_eq!((&plan["summary"]["delete"], &plan["summary"]["hold"]), (&0.into(), &14.into()), "{:#}", plan["summary"]);
+        world.expect(5, &["--inject", &down, "plan", "--no-sweep"]);
+    }
+    world.expect(5, &["--inject", "down=eu-west-1:refuse", "apply", "--yes", "--no-sweep"]);
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy();
+}
+
+#[test]
+fn every_field_changes_in_place_or_is_refused() {
+    let world = World::new();
+    let with = |network: &str, table: &str| {
+        topology(&["us-east-1", "eu-west-1"], &format!("network: {{ {network} }}\ntables:\n  Orders: {{ partition_key: {{ name: id, type: string }}{table} }}\n"))
+    };
+    world.write(&with("availability_zones: 2", ""));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    for (network, table, tags) in [
+        ("availability_zones: 3", "", "tags: { team: a, owner: b }\n"),
+        ("availability_zones: 2", ", writes: by_key", "tags: { team: c }\n"),
+        ("availability_zones: 2", "", ""),
+    ] {
+        world.write(&format!("{}{tags}", with(network, table)));
+        world.expect(0, &["apply", "--yes", "--no-sweep"]);
+        world.is_converged();
+    }
+    // Losing a protection is losing data's safety: it has to be named.
+    world.write(&with("availability_zones: 2", ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }"));
+    world.expect(8, &["apply", "--yes", "--no-sweep"]);
+    world.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "eu-west-1/dynamodb.table/Orders"]);
+    world.is_converged();
+    world.write(&with("availability_zones: 2", ", sort_key: { name: at, type: number }"));
+    let said = world.expect(8, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("sort_key"), "{said}");
+    world.destroy();
+}

@@ -1,0 +1,173 @@
+//! The local AWS and the wire to it.
+use std::time::{Duration, Instant};
+
+use aws_sdk_ec2::{config::retry::RetryConfig, error::SdkError};
+use mrctl::{
+    aws::{Connect, NotConnected, connect, inject::Injector},
+    resource::Region,
+    sandbox::{self as local, Running, Status},
+};
+
+use crate::support::sandbox::{fleet, fleet_with, fresh_account, home, running};
+
+fn ireland() -> Region {
+    Region::new("eu-west-1")
+}
+
+fn virginia() -> Region {
+    Region::new("us-east-1")
+}
+
+fn faults(spec: &str) -> Injector {
+    Injector::new(spec.parse().unwrap())
+}
+
+async fn own_vpcs(ec2: &aws_sdk_ec2::Client) -> Vec<String> {
+    let vpcs = ec2.describe_vpcs().send().await.unwrap();
+    vpcs.vpcs().iter().filter(|vpc| vpc.is_default() != Some(true)).filter_map(|vpc| vpc.cidr_block().map(str::to_owned)).collect()
+}
+
+/// As creates of things without a name are sent: one attempt, the engine decides about the next.
+async fn create_vpc_once(ec2: &aws_sdk_ec2::Client) -> Result<(), SdkError<aws_sdk_ec2::operation::create_vpc::CreateVpcError>> {
+    let once = aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
+    ec2.create_vpc().cidr_block("10.0.0.0/16").customize().config_override(once).send().await.map(drop)
+}
+
+#[tokio::test]
+async fn accounts_and_regions_are_apart() {
+    let (one, other) = (fresh_account(), fresh_account());
+    let (one, _) = fleet(&one);
+    let (other, _) = fleet(&other);
+    create_vpc_once(&one.region(&ireland()).ec2).await.unwrap();
+    assert_eq!(own_vpcs(&one.region(&ireland()).ec2).await, ["10.0.0.0/16"]);
+    assert!(own_vpcs(&one.region(&virginia()).ec2).await.is_empty());
+    assert!(own_vpcs(&other.region(&ireland()).ec2).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_access_key_is_the_account() {
+    let account = fresh_account();
+    let (fleet, _) = fleet(&account);
+    let identity = fleet.region(&ireland()).sts.get_caller_identity().send().await.unwrap();
+    assert_eq!(identity.account(), Some(account.as_str()));
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_region_service_and_operation() {
+    let (fleet, recorder) = fleet(&fresh_account());
+    let here = fleet.region(&ireland());
+    create_vpc_once(&here.ec2).await.unwrap();
+    here.ec2.describe_vpcs().send().await.unwrap();
+    here.ec2.describe_vpcs().send().await.unwrap();
+    here.tagging.get_resources().send().await.unwrap();
+    fleet.region(&virginia()).dynamodb.list_tables().send().await.unwrap();
+    let counted: Vec<_> = fleet.meter().snapshot().into_iter().map(|(key, calls)| format!("{} {}:{} {calls}", key.region, key.service, key.operation)).collect();
+    assert_eq!(
+        counted,
+        ["eu-west-1 ec2:CreateVpc 1", "eu-west-1 ec2:DescribeVpcs 2", "eu-west-1 tagging:GetResources 1", "us-east-1 dynamodb:ListTables 1"]
+    );
+    assert_eq!((fleet.meter().total(), fleet.meter().mutating()), (5, 1));
+    assert_eq!(recorder.mutating().iter().map(|call| call.operation.as_str()).collect::<Vec<_>>(), ["CreateVpc"]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_the_thing_behind() {
+    let (fleet, _) = fleet_with(&fresh_account(), faults("lost@1"));
+    let ec2 = fleet.region(&ireland()).ec2;
+    let error = create_vpc_once(&ec2).await.unwrap_err();
+    assert!(matches!(error, SdkError::DispatchFailure(_)), "{error:?}");
+    assert_eq!(own_vpcs(&ec2).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_5xx_leaves_nothing_behind_and_is_tried_again() {
+    let (fleet, recorder) = fleet_with(&fresh_account(), faults("5xx@1"));
+    let ec2 = fleet.region(&ireland()).ec2;
+    assert!(create_vpc_once(&ec2).await.is_err());
+    assert!(own_vpcs(&ec2).await.is_empty());
+    let (fleet, _) = fleet_with(&fresh_account(), faults("5xx@1"));
+    let ec2 = fleet.region(&ireland()).ec2;
+    ec2.create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
+    assert_eq!((own_vpcs(&ec2).await.len(), fleet.meter().mutating()), (1, 2));
+    assert_eq!(recorder.mutating().len(), 1);
+}
+
+#[tokio::test]
+async fn throttling_is_got_over() {
+    let (fleet, _) = fleet_with(&fresh_account(), faults("throttle=20%,seed=3"));
+    let dynamodb = fleet.region(&ireland()).dynamodb;
+    for _ in 0..10 {
+        dynamodb.list_tables().send().await.unwrap();
+    }
+    assert!(fleet.meter().total() > 10, "the seed throttles some");
+}
+
+#[tokio::test]
+async fn a_region_that_hangs_is_known_within_its_time_and_harms_no_other() {
+    let (fleet, _) = fleet_with(&fresh_account(), faults("down=eu-west-1:hang"));
+    let started = Instant::now();
+    let calls = (0..20).map(|_| fleet.region(&ireland()).ec2).map(|ec2| async move { ec2.describe_vpcs().send().await.is_ok() });
+    let elsewhere = async {
+        fleet.region(&virginia()).ec2.describe_vpcs().send().await.unwrap();
+        started.elapsed()
+    };
+    let (hung, elsewhere) = tokio::join!(futures::future::join_all(calls), elsewhere);
+    assert!(hung.iter().all(|answered| !answered));
+    assert!(elsewhere < Duration::from_secs(5), "{elsewhere:?}");
+    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn connecting_takes_the_sandbox_before_everything_else() {
+    let sandbox = Running { account: fresh_account(), ..running().clone() };
+    let options = Connect { sandbox: Some(sandbox.clone()), inject: Some(faults("seed=1")), ..Connect::default() };
+    let fleet = connect(options).await.unwrap();
+    let identity = fleet.region(&ireland()).sts.get_caller_identity().send().await.unwrap();
+    assert_eq!(identity.account(), Some(sandbox.account.as_str()));
+    assert_eq!(fleet.timing().longest_pause_between_looks, Some(Duration::from_millis(250)));
+}
+
+#[tokio::test]
+async fn faults_into_anything_else_are_refused() {
+    let options = Connect { endpoint_url: Some("https://example.com".to_owned()), inject: Some(faults("seed=1")), ..Connect::default() };
+    assert!(matches!(connect(options).await.err(), Some(NotConnected::InjectedIntoRealAws)));
+    let options = Connect { endpoint_url: Some("example.com".to_owned()), ..Connect::default() };
+    assert!(matches!(connect(options).await.err(), Some(NotConnected::NotAnEndpoint(_))));
+}
+
+#[test]
+fn a_private_sandbox_ends_with_its_owner_and_the_shared_one_with_down() {
+    let say = &mut |_: &str| {};
+    let private = local::private(&home(), &fresh_account(), say).unwrap();
+    let address = private.running().endpoint.trim_start_matches("http://").to_owned();
+    assert!(std::net::TcpStream::connect(&address).is_ok());
+    drop(private);
+    assert!(std::net::TcpStream::connect(&address).is_err());
+
+    // A home of its own: the developer's shared sandbox is left alone. What is installed is borrowed.
+    let elsewhere = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(home()).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("venv-") {
+            std::os::unix::fs::symlink(entry.path(), elsewhere.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let here = elsewhere.path();
+    assert_eq!(local::status(here), Status::Down);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let started = std::thread::scope(|scope| {
+        let starters: Vec<_> = (0..3).map(|_| scope.spawn(|| local::up(here, Some(port), &mut |_| {}).unwrap())).collect();
+        starters.into_iter().map(|starter| starter.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(started.iter().filter(|running| running.started_now).count(), 1, "three at once start one");
+    assert_eq!(started[0].endpoint, format!("http://127.0.0.1:{port}"));
+    let Status::Up(state) = local::status(here) else { panic!("it is up") };
+    assert!(local::down(here).unwrap());
+    assert_eq!(local::status(here), Status::Down);
+    assert!(!local::down(here).unwrap());
+
+    // What another process left behind is not believed: that port and that process may be anyone's by now.
+    let stale = serde_json::to_vec(&state).unwrap();
+    std::fs::write(here.join("running.json"), stale).unwrap();
+    assert_eq!(local::status(here), Status::Down);
+    assert!(!local::down(here).unwrap());
+}
