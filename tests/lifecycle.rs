@@ -22,7 +22,8 @@ const REGIONS: [(&str, &str); 5] = [
 ];
 
 fn topology(regions: &[&str], rest: &str) -> String {
-    let lines = REGIONS.iter().filter(|(region, _)| regions.contains(region)).map(|(region, cidr)| format!("  {region}: {{ cidr: {cidr} }}\n"));
+    let lines =
+        REGIONS.iter().filter(|(region, _)| regions.contains(region)).map(|(region, cidr)| format!("  {region}: {{ cidr: {cidr} }}\n"));
     format!("version: 1\nstack: shop\nregions:\n{}{rest}", lines.collect::<String>())
 }
 
@@ -179,7 +180,10 @@ fn a_dead_region_holds_its_own_and_nothing_else() {
 fn every_field_changes_in_place_or_is_refused() {
     let world = World::new();
     let with = |network: &str, table: &str| {
-        topology(&["us-east-1", "eu-west-1"], &format!("network: {{ {network} }}\ntables:\n  Orders: {{ partition_key: {{ name: id, type: string }}{table} }}\n"))
+        topology(
+            &["us-east-1", "eu-west-1"],
+            &format!("network: {{ {network} }}\ntables:\n  Orders: {{ partition_key: {{ name: id, type: string }}{table} }}\n"),
+        )
     };
     world.write(&with("availability_zones: 2", ""));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
@@ -193,7 +197,10 @@ fn every_field_changes_in_place_or_is_refused() {
         world.is_converged();
     }
     // Losing a protection is losing data's safety: it has to be named.
-    world.write(&with("availability_zones: 2", ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }"));
+    world.write(&with(
+        "availability_zones: 2",
+        ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }",
+    ));
     world.expect(8, &["apply", "--yes", "--no-sweep"]);
     world.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "eu-west-1/dynamodb.table/Orders"]);
     world.is_converged();

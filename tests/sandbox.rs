@@ -61,10 +61,20 @@ async fn calls_are_counted_by_region_service_and_operation() {
     here.ec2.describe_vpcs().send().await.unwrap();
     here.tagging.get_resources().send().await.unwrap();
     fleet.region(&virginia()).dynamodb.list_tables().send().await.unwrap();
-    let counted: Vec<_> = fleet.meter().snapshot().into_iter().map(|(key, calls)| format!("{} {}:{} {calls}", key.region, key.service, key.operation)).collect();
+    let counted: Vec<_> = fleet
+        .meter()
+        .snapshot()
+        .into_iter()
+        .map(|(key, calls)| format!("{} {}:{} {calls}", key.region, key.service, key.operation))
+        .collect();
     assert_eq!(
         counted,
-        ["eu-west-1 ec2:CreateVpc 1", "eu-west-1 ec2:DescribeVpcs 2", "eu-west-1 tagging:GetResources 1", "us-east-1 dynamodb:ListTables 1"]
+        [
+            "eu-west-1 ec2:CreateVpc 1",
+            "eu-west-1 ec2:DescribeVpcs 2",
+            "eu-west-1 tagging:GetResources 1",
+            "us-east-1 dynamodb:ListTables 1"
+        ]
     );
     assert_eq!((fleet.meter().total(), fleet.meter().mutating()), (5, 1));
     assert_eq!(recorder.mutating().iter().map(|call| call.operation.as_str()).collect::<Vec<_>>(), ["CreateVpc"]);

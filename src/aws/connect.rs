@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn loopback_is_this_machine_and_nothing_that_looks_like_it() {
-        for local in ["http://127.0.0.1:4566", "https://localhost", "http://[::1]:4566/x", "http://127.3.2.1/", "http://s3.localhost:4566"] {
+        for local in ["http://127.0.0.1:4566", "https://localhost", "http://[::1]:4566/x", "http://127.3.2.1/", "http://s3.localhost:4566"]
+        {
             assert!(is_loopback(local), "{local}");
         }
         for remote in [

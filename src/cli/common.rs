@@ -8,7 +8,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use crate::{
-    aws::{Connect, Fleet, connect, inject::{Injector, Spec}},
+    aws::{
+        Connect, Fleet, connect,
+        inject::{Injector, Spec},
+    },
     topology::{self, Model},
     view,
 };

@@ -194,7 +194,7 @@ impl<'a> Build<'a> {
 
     /// Removals of one lane go youngest first: what is not marked yet, then by age, the oldest last.
     fn lanes(&mut self) {
-        let mut removals: BTreeMap<String, Vec<(bool, Option<jiff::Timestamp>, usize, NodeIndex)>> = BTreeMap::new();
+        let mut removals: BTreeMap<String, Vec<Removal>> = BTreeMap::new();
         for node in self.graph.node_indices() {
             let op = self.graph[node].clone();
             if let (Op::Remove(index), Some(lane)) = (&op, self.lane_of(&op)) {
@@ -320,6 +320,8 @@ impl<'a> Build<'a> {
 }
 
 type Target = (String, String, String, String);
+/// A removal of a lane, in the order in which the later one goes first: whether it is unmarked, when it was made, its step.
+type Removal = (bool, Option<jiff::Timestamp>, usize, NodeIndex);
 
 /// The known references of a document: kind, field, scope, value.
 fn is_links(doc: &Doc) -> Vec<Target> {

@@ -142,7 +142,7 @@ fn walk(found: &Doc, want: &Doc, path: &str, changes: &mut Vec<Change>) {
     }
     match (found, want) {
         (Value::Object(a), Value::Object(b)) if a.contains_key("$set") && b.contains_key("$set") => {
-            let ([old, new], empty) = ([&a["$set"], &b["$set"]].map(|set| members(set)), Value::Null);
+            let ([old, new], empty) = ([&a["$set"], &b["$set"]].map(members), Value::Null);
             if old != new {
                 changes.push(change(path, a.get("$set").unwrap_or(&empty), b.get("$set").unwrap_or(&empty)));
             }

@@ -61,10 +61,27 @@ pub(super) const EMULATORS: [Emulator; 1] = [Emulator {
             ("DOCKER_HOST", format!("unix://{scratch}/no-docker")),
         ]
     },
-    not_inherited: &["SERVICES", "AUTH", "USE_SSL", "EDGE_PORT", "LOCALSTACK_PERSISTENCE", "MINISTACK_HOST", "MINISTACK_REGION", "CLOUDTRAIL_RECORDING", "SFTP_ENABLED", "IOT_MTLS_ENABLED"],
+    not_inherited: &[
+        "SERVICES",
+        "AUTH",
+        "USE_SSL",
+        "EDGE_PORT",
+        "LOCALSTACK_PERSISTENCE",
+        "MINISTACK_HOST",
+        "MINISTACK_REGION",
+        "CLOUDTRAIL_RECORDING",
+        "SFTP_ENABLED",
+        "IOT_MTLS_ENABLED",
+    ],
     health: "/_ministack/health",
 }];
 
 /// The variables that no emulator may see: it must never act with the user's own credentials.
-pub(super) const CREDENTIALS: [&str; 6] =
-    ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE"];
+pub(super) const CREDENTIALS: [&str; 6] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+];

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use super::{Say, SandboxError, emulator::REQUIREMENTS};
+use super::{SandboxError, Say, emulator::REQUIREMENTS};
 
 /// The oldest Python that the emulators run on.
 const OLDEST_PYTHON: (u32, u32) = (3, 10);
@@ -46,7 +46,18 @@ pub(super) fn installed(home: &Path, say: Say<'_>) -> Result<PathBuf, SandboxErr
     let requirements = environment.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(|why| SandboxError::file(&requirements, why))?;
     let mut pip = Command::new(&python);
-    pip.args(["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--prefer-binary", "--require-hashes", "-r"]);
+    pip.args([
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--prefer-binary",
+        "--require-hashes",
+        "-r",
+    ]);
     // A user's `pip install --user` default would be refused inside a virtual environment.
     let output = pip.arg(&requirements).env("PIP_USER", "0").output().map_err(|why| SandboxError::Pip(why.to_string()))?;
     if !output.status.success() {

@@ -48,7 +48,8 @@ impl Running {
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut pairs = vec![("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone())];
         pairs.extend(self.endpoints.iter().cloned());
-        let rest = [("AWS_ACCESS_KEY_ID", self.account.as_str()), ("AWS_SECRET_ACCESS_KEY", "sandbox"), ("AWS_EC2_METADATA_DISABLED", "true")];
+        let rest =
+            [("AWS_ACCESS_KEY_ID", self.account.as_str()), ("AWS_SECRET_ACCESS_KEY", "sandbox"), ("AWS_EC2_METADATA_DISABLED", "true")];
         pairs.extend(rest.map(|(name, value)| (name.to_owned(), value.to_owned())));
         pairs
     }
@@ -57,7 +58,9 @@ impl Running {
 /// Why there is no sandbox.
 #[derive(Debug, Error)]
 pub enum SandboxError {
-    #[error("the sandbox needs python3, 3.10 or newer, and cannot use one: {0}. Install it (python.org, or `apt install python3 python3-venv`)")]
+    #[error(
+        "the sandbox needs python3, 3.10 or newer, and cannot use one: {0}. Install it (python.org, or `apt install python3 python3-venv`)"
+    )]
     NoPython(String),
     #[error("the sandbox needs python3, 3.10 or newer; the one on the path is {0}")]
     OldPython(String),
@@ -193,7 +196,14 @@ pub fn private(home: &Path, account: &str, say: Say<'_>) -> Result<Private, Sand
     Ok(private)
 }
 
-fn launch(folder: &Path, python: &Path, emulator: &Emulator, port: u16, account: &str, life: Life) -> Result<(Child, Member), SandboxError> {
+fn launch(
+    folder: &Path,
+    python: &Path,
+    emulator: &Emulator,
+    port: u16,
+    account: &str,
+    life: Life,
+) -> Result<(Child, Member), SandboxError> {
     let token = format!("mrctl-{:016x}", fastrand::u64(..));
     let scratch = folder.join(format!("{}-{port}", emulator.name.to_lowercase()));
     fs::create_dir_all(folder).map_err(|why| SandboxError::file(folder, why))?;

@@ -39,7 +39,13 @@ pub(super) fn start(python: &Path, emulator: &Emulator, setup: &Setup<'_>, life:
         Life::Parent => ("parent", Stdio::piped()),
     };
     let mut command = Command::new(python);
-    command.args(["-I", "-c", LAUNCHER, emulator.module, word]).arg(setup.scratch).stdin(input).stdout(output).stderr(errors).current_dir(setup.scratch);
+    command
+        .args(["-I", "-c", LAUNCHER, emulator.module, word])
+        .arg(setup.scratch)
+        .stdin(input)
+        .stdout(output)
+        .stderr(errors)
+        .current_dir(setup.scratch);
     for name in CREDENTIALS.iter().chain(emulator.not_inherited) {
         command.env_remove(name);
     }

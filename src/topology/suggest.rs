@@ -19,7 +19,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// Help that names the nearest candidate, or else all of them.
 #[must_use]
-pub fn help<'a>(word: &str, what: &str, candidates: &[&'a str]) -> String {
+pub fn help(word: &str, what: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if candidates.is_empty() => format!("there is no {what}"),

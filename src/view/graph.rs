@@ -56,7 +56,7 @@ const CLASSES: [(&str, &str, &str); 9] = [
 pub fn dot(plan: &Plan) -> String {
     let picture = Picture::of(plan);
     let mut out = String::new();
-    let _ = writeln!(out, "digraph {} {{", dot_text(&[plan.stack.clone()]));
+    let _ = writeln!(out, "digraph {} {{", dot_text(std::slice::from_ref(&plan.stack)));
     out.push_str(
         "  rankdir=LR;\n  node [fontname=\"sans-serif\", fontsize=10, style=filled];\n  edge [fontname=\"sans-serif\", fontsize=8];\n",
     );

@@ -91,7 +91,12 @@ impl Injector {
     ///
     /// # Errors
     /// The injected ones, and those of `inner`.
-    pub(super) async fn around(&self, call: &Call, request: HttpRequest, inner: SharedHttpConnector) -> Result<HttpResponse, ConnectorError> {
+    pub(super) async fn around(
+        &self,
+        call: &Call,
+        request: HttpRequest,
+        inner: SharedHttpConnector,
+    ) -> Result<HttpResponse, ConnectorError> {
         if !is_loopback(request.uri()) {
             return Err(ConnectorError::user(format!("faults are injected only into local endpoints, not into {}", request.uri()).into()));
         }
@@ -101,7 +106,9 @@ impl Injector {
         }
         match self.0.spec.down.iter().find(|(region, _)| *region == call.region) {
             Some((_, Down::Hang)) => std::future::pending::<()>().await,
-            Some((_, Down::Refuse)) => return Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionRefused).into()).never_connected()),
+            Some((_, Down::Refuse)) => {
+                return Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionRefused).into()).never_connected());
+            }
             Some((_, Down::Unavailable)) => return answer(call, 503, "ServiceUnavailable", "the service is unavailable"),
             None => {}
         }
@@ -111,7 +118,12 @@ impl Injector {
             return throttle(call);
         }
         if self.0.spec.broken.contains(&number) {
-            return answer(call, 500, if call.protocol == Protocol::Json { "InternalServerError" } else { "InternalError" }, "an internal error occurred");
+            return answer(
+                call,
+                500,
+                if call.protocol == Protocol::Json { "InternalServerError" } else { "InternalError" },
+                "an internal error occurred",
+            );
         }
         self.kill_at(number, Side::Before).await;
         let answered = inner.call(request).await;
@@ -159,11 +171,15 @@ fn answer(call: &Call, status: u16, code: &str, message: &str) -> Result<HttpRes
         Protocol::Json => ("application/x-amz-json-1.0", format!(r#"{{"__type":"injected#{code}","message":"{message}"}}"#)),
         Protocol::Ec2 => (
             "text/xml",
-            format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>injected</RequestID></Response>"),
+            format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>injected</RequestID></Response>"
+            ),
         ),
         Protocol::Xml => (
             "text/xml",
-            format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>injected</RequestId></ErrorResponse>"),
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>injected</RequestId></ErrorResponse>"
+            ),
         ),
     };
     let status = status.try_into().map_err(|wrong: aws_smithy_runtime_api::http::HttpError| ConnectorError::other(wrong.into(), None))?;

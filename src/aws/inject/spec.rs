@@ -121,7 +121,10 @@ fn number(text: &str) -> Result<u64, String> {
 
 fn percent(text: &str) -> Result<f64, String> {
     let share = text.strip_suffix('%').and_then(|share| share.parse::<f64>().ok());
-    share.filter(|share| (0.0..=100.0).contains(share)).map(|share| share / 100.0).ok_or(format!("`{text}` is not a percentage from 0% to 100%"))
+    share
+        .filter(|share| (0.0..=100.0).contains(share))
+        .map(|share| share / 100.0)
+        .ok_or(format!("`{text}` is not a percentage from 0% to 100%"))
 }
 
 fn millis(text: &str) -> Result<Duration, String> {
@@ -136,7 +139,9 @@ mod tests {
 
     #[test]
     fn every_form_is_read() {
-        let spec: Spec = "kill@17:before, kill@3:after,lost@9,5xx@4,throttle=5%,down=eu-west-1:hang,down=us-east-1:503,seed=7,delay=50ms".parse().unwrap();
+        let spec: Spec = "kill@17:before, kill@3:after,lost@9,5xx@4,throttle=5%,down=eu-west-1:hang,down=us-east-1:503,seed=7,delay=50ms"
+            .parse()
+            .unwrap();
         let expected = Spec {
             kills: vec![(17, Side::Before), (3, Side::After)],
             lost: vec![9],

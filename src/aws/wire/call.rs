@@ -105,8 +105,10 @@ mod tests {
         let dynamodb = signed("AWS4-HMAC-SHA256 Credential=1/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0");
         let json = request("POST", "http://127.0.0.1:1/", &[dynamodb, ("x-amz-target", "DynamoDB_20120810.DescribeTable")], "{}");
         assert_eq!(read(&json), ("dynamodb".into(), "DescribeTable".into(), Protocol::Json, false));
-        let monitoring = signed("AWS4-HMAC-SHA256 Credential=1/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0");
-        let routed = request("POST", "http://127.0.0.1:1/service/GraniteServiceVersion20100801/operation/PutMetricAlarm", &[monitoring], "");
+        let monitoring =
+            signed("AWS4-HMAC-SHA256 Credential=1/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0");
+        let routed =
+            request("POST", "http://127.0.0.1:1/service/GraniteServiceVersion20100801/operation/PutMetricAlarm", &[monitoring], "");
         assert_eq!(read(&routed), ("monitoring".into(), "PutMetricAlarm".into(), Protocol::Json, true));
         let rest = request("GET", "https://route53.amazonaws.com/2013-04-01/hostedzone?maxitems=1", &[], "");
         assert_eq!(read(&rest), ("unsigned".into(), "GET /2013-04-01/hostedzone".into(), Protocol::Json, false));
@@ -114,7 +116,9 @@ mod tests {
 
     #[test]
     fn reads_are_told_from_changes_by_name() {
-        for read in ["DescribeVpcs", "ListTables", "GetResources", "BatchGetItem", "Query", "Scan", "SearchTransitGatewayRoutes", "AssumeRole"] {
+        for read in
+            ["DescribeVpcs", "ListTables", "GetResources", "BatchGetItem", "Query", "Scan", "SearchTransitGatewayRoutes", "AssumeRole"]
+        {
             assert!(!is_mutating(read), "{read}");
         }
         for change in ["CreateVpc", "DeleteTable", "UpdateTable", "TagResource", "AttachInternetGateway", "ModifyVpcAttribute", "PutItem"] {

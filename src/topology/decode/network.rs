@@ -30,10 +30,13 @@ pub fn read(reading: &mut Reading, top: &mut Block<'_>, model: &mut Model, place
         top.optional(reading, "network", |reading, place, path| section(reading, place, path, model, &mut network, places));
     }
     for (region, spec) in &model.regions {
-        if spec.cidr.is_none() && !network.existing.contains_key(region) {
+        if spec.cidr.is_none() && !places[region].has_cidr && !network.existing.contains_key(region) {
             let problem = Problem::new(codes::CIDR_MISSING, format!("{region} gets a VPC and has no `cidr`"));
             reading.problems.push(
-                problem.at(places[region], "has no `cidr`").at(key, "because of this section").help("for example `{ cidr: 10.10.0.0/16 }`"),
+                problem
+                    .at(places[region].span, "has no `cidr`")
+                    .at(key, "because of this section")
+                    .help("for example `{ cidr: 10.10.0.0/16 }`"),
             );
         }
     }

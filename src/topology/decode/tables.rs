@@ -45,13 +45,17 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str, model: &Model, places
     let block = if entry.value.is_null() { None } else { reading.block(place, &own, "table") };
     let mut block = or_empty(block, "table", &own, span);
     let name = block.optional(reading, "name", Reading::text);
-    let (name, name_at) = name.map_or_else(|| (format!("{}-{key}", model.stack), span), |name| (name.value, name.span));
-    let name = name.replace("{stack}", &model.stack);
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    if !(3..=255).contains(&name.len()) || !plain {
-        let problem = Problem::new(codes::TABLE_NAME, format!("`{}` cannot name a table", shortened(&name)));
-        reading.problems.push(problem.at(name_at, "not a table name").help("3 to 255 letters, digits and `_ . -`"));
+    // A derived name is judged by what the table's own line gives to it: a wrong stack name is reported where it stands.
+    let (judged, name_at) = name.as_ref().map_or((key, span), |name| (name.value.as_str(), name.span));
+    let shortest = if name.is_some() { 3 } else { 1 };
+    let plain = judged.replace("{stack}", "").bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if !(shortest..=234).contains(&judged.len()) || !plain {
+        let problem = Problem::new(codes::TABLE_NAME, format!("`{}` cannot name a table", shortened(judged)));
+        reading
+            .problems
+            .push(problem.at(name_at, "not a table name").help("3 to 255 letters, digits and `_ . -`, the stack's name included"));
     }
+    let name = name.as_ref().map_or_else(|| format!("{}-{key}", model.stack), |name| name.value.replace("{stack}", &model.stack));
     let hint = "for example `partition_key: { name: id, type: string }`";
     let partition_key = block.required(reading, "partition_key", hint, key_attribute);
     let sort_key = block.optional(reading, "sort_key", key_attribute);

@@ -21,8 +21,16 @@ use crate::{
 
 const NOT_BUILT: [&str; 8] = ["aurora", "services", "iam", "dns", "alarms", "alerts", "dashboard", "ignore"];
 
-/// Regions and where they stand, for everything that refers to them.
-pub type Places = IndexMap<Region, Span>;
+/// Regions, for everything that refers to them.
+pub type Places = IndexMap<Region, Line>;
+
+/// A line under `regions`.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    pub span: Span,
+    /// Whether it says anything about a range, be it wrong: what is wrong is not missing too.
+    pub has_cidr: bool,
+}
 
 /// Reads the whole file. The model is complete only when nothing with the severity of an error was recorded.
 pub fn read(root: &Node, reading: &mut Reading) -> Model {
@@ -134,11 +142,13 @@ fn read_regions(reading: &mut Reading, place: Place<'_>, path: &str, model: &mut
         }
         let region = Region::new(code);
         let mut spec = RegionSpec { cidr: None };
+        let mut has_cidr = !entry.value.is_null();
         let here = Place { node: &entry.value, key: span };
         let own = format!("{path}.{code}");
         if !entry.value.is_null()
             && let Some(mut block) = reading.block(here, &own, "region")
         {
+            has_cidr = block.entry(reading, "cidr").is_some_and(|entry| !entry.value.is_null());
             spec.cidr = block.optional(reading, "cidr", cidr);
             let states = [("active", true), ("abandoned", false)];
             let state = block.optional(reading, "state", |reading, place, path| reading.choice(place, path, &states));
@@ -149,7 +159,7 @@ fn read_regions(reading: &mut Reading, place: Place<'_>, path: &str, model: &mut
             block.finish(reading);
         }
         model.regions.insert(region.clone(), spec);
-        places.insert(region, span);
+        places.insert(region, Line { span, has_cidr });
     }
     match entries {
         [] => reading.problems.push(Problem::new(codes::REGION_NONE, "the topology has no region").at(place.key, "no region")),
@@ -199,7 +209,7 @@ fn overlaps(reading: &mut Reading, model: &Model, places: &Places) {
         for (first, other) in &ranges[..index] {
             if range.contains(other) || other.contains(range) {
                 let problem = Problem::new(codes::CIDR_OVERLAP, format!("the ranges of {first} and {second} overlap"));
-                let problem = problem.at(places[*second], format!("{range}")).at(places[*first], format!("overlaps {other}"));
+                let problem = problem.at(places[*second].span, format!("{range}")).at(places[*first].span, format!("overlaps {other}"));
                 reading.problems.push(problem.help(format!("give {second} a range outside {other}")));
             }
         }
