@@ -262,3 +262,175 @@ impl Puppet {
         std::future::pending().await
     }
 }
+
+impl AnyKind for Puppet {
+    fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    fn desired(&self, _model: &Model, _facts: &Facts) -> Vec<Want<Doc>> {
+        let world = self.world.lock().unwrap();
+        let mine = world.wanted.iter().filter(|(addr, _)| &*addr.kind == self.traits.name);
+        mine.map(|(addr, spec)| Want::new(addr.clone(), spec.clone())).collect()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
+        Box::pin(async move {
+            if self.world.lock().unwrap().killed {
+                return self.die().await;
+            }
+            let mut world = self.world.lock().unwrap();
+            if world.dead.is_some() && world.dead.as_ref() == cx.scope.region() {
+                return Err(fault("Observe", Class::Unclear));
+            }
+            let here = world.things.iter().filter(|thing| &*thing.addr.kind == self.traits.name && thing.addr.scope == cx.scope);
+            let mut found: Vec<_> = here.map(|thing| world.found(thing)).collect();
+            if world.shuffled {
+                world.rng.shuffle(&mut found);
+            }
+            Ok(found)
+        })
+    }
+
+    fn create<'a>(&'a self, _cx: &'a Cx, want: &'a Want<Doc>) -> BoxFuture<'a, Result<String, Fault>> {
+        Box::pin(self.mutate("create", &want.addr, move |world| world.create(want, &self.traits)))
+    }
+
+    fn update<'a>(
+        &'a self,
+        _cx: &'a Cx,
+        found: &'a Found<Doc>,
+        want: &'a Want<Doc>,
+        changes: &'a [Change],
+    ) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(self.mutate("update", &want.addr, move |world| {
+            world.refers_to_what_is_there(want);
+            let Some(thing) = world.things.iter_mut().find(|thing| thing.id == found.id) else {
+                return Err(fault("Update", Class::NotFound));
+            };
+            // A member takes one setting at a time; the others in one go.
+            let few = if self.traits.unfinished { &changes[..changes.len().min(1)] } else { changes };
+            for change in few {
+                let key = change.path.split('.').next().unwrap_or_default();
+                thing.spec[key] = want.spec[key].clone();
+                thing.ours |= key == "tags";
+            }
+            Ok(())
+        }))
+    }
+
+    fn delete<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(self.mutate("delete", &found.addr, move |world| world.delete(found)))
+    }
+
+    fn status<'a>(&'a self, _cx: &'a Cx, _addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Status, Fault>> {
+        Box::pin(async move {
+            if self.world.lock().unwrap().killed {
+                return self.die().await;
+            }
+            Ok(self.world.lock().unwrap().status(id))
+        })
+    }
+
+    fn lane(&self, addr: &Addr, _spec: &Doc) -> Option<String> {
+        match self.traits.name {
+            "p.table" => Some(format!("table/{}", addr.name)),
+            "p.record" => Some("zone/example".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn traffic(&self, _found: &Found<Doc>) -> Traffic {
+        match self.traits.name {
+            "p.record" => Traffic::Directs,
+            "p.service" => Traffic::Answers,
+            _ => Traffic::None,
+        }
+    }
+
+    fn also_in(&self, _found: &Found<Doc>) -> Vec<Region> {
+        Vec::new()
+    }
+
+    fn holders<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<mrctl::resource::Holder>, Fault>> {
+        let holders = self.world.lock().unwrap().referrers(&found.id);
+        let holder = |what| mrctl::resource::Holder { what, leaves_by_itself: false };
+        Box::pin(async move { Ok(holders.into_iter().map(holder).collect()) })
+    }
+
+    fn healthy<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>> {
+        let sick = self.world.lock().unwrap().sick.contains(&found.addr);
+        Box::pin(async move { Ok(if sick { Err("sick".to_owned()) } else { Ok(()) }) })
+    }
+}
+
+const AFTER: &[After] = &[After::here("p.rules")];
+
+/// The puppet kinds over one world.
+pub fn kinds(world: &Arc<Mutex<World>>) -> Kinds {
+    let plain = |name: &'static str, fixed: &'static [&'static str]| Traits {
+        name,
+        scopes: Scopes::Regional,
+        fixed,
+        replace: Replace::DeleteFirst,
+        patience: Patience::of(5, 10, 10),
+        permissions: &[],
+        after: &[],
+        serves: false,
+        data: false,
+        guarded: &[],
+        protection: None,
+        twice: false,
+        unfinished: false,
+    };
+    let all = [
+        Traits { twice: true, ..plain("p.net", &["cidr"]) },
+        Traits { twice: true, ..plain("p.subnet", &["net", "zone"]) },
+        plain("p.peer", &["nets"]),
+        plain("p.rules", &["net"]),
+        Traits { data: true, guarded: &["pitr", "protect"], protection: Some("protect"), unfinished: true, ..plain("p.table", &["key"]) },
+        Traits { serves: true, replace: Replace::CreateFirst, twice: true, ..plain("p.task", &["image"]) },
+        Traits { serves: true, after: AFTER, ..plain("p.service", &["subnet"]) },
+        plain("p.record", &["policy"]),
+    ];
+    let puppet = |traits| Arc::new(Puppet { world: world.clone(), traits }) as Arc<dyn AnyKind>;
+    Kinds::new(all.into_iter().map(puppet).collect())
+}
+
+/// What may be wanted in some regions; a number picks one of the many forms.
+pub fn wanted(regions: &[Region], rng: &mut fastrand::Rng) -> Vec<(Addr, Doc)> {
+    let to = |addr: &Addr| json!({"$ref": {"to": addr, "field": "id"}});
+    let named = |region: &Region, kind: &str, name: &str| Addr::regional(region, kind, name);
+    let nets: Vec<Doc> = regions.iter().map(|region| to(&named(region, "p.net", "main"))).collect();
+    let (peers, tables, services, records) = (rng.bool(), rng.u8(0..4) > 0, rng.u8(0..4) > 0, rng.bool());
+    let (key, image, policy) = (rng.u8(0..2), rng.u8(0..3), rng.u8(0..2));
+    let mut all = Vec::new();
+    for region in regions {
+        let net = named(region, "p.net", "main");
+        all.push((net.clone(), json!({"cidr": rng.u8(0..2), "size": rng.u8(0..3)})));
+        let subnets: Vec<Addr> = (0..rng.u8(1..3)).map(|n| named(region, "p.subnet", &format!("private-{n}"))).collect();
+        for subnet in &subnets {
+            all.push((subnet.clone(), json!({"net": to(&net), "zone": rng.u8(0..2), "public": rng.bool()})));
+        }
+        if peers {
+            // Both regions' rules point at both regions' nets.
+            all.push((named(region, "p.rules", "all"), json!({"net": to(&net), "from": {"$set": nets}})));
+            all.push((named(region, "p.peer", "mesh"), json!({"nets": {"$set": nets}, "size": rng.u8(0..2)})));
+        }
+        if tables {
+            let tags = json!({"$tags": {"team": rng.u8(0..2).to_string()}, "keys": ["team"], "marked": true});
+            let spec = json!({"key": key, "pitr": rng.bool(), "protect": rng.bool(), "tags": tags});
+            all.push((named(region, "p.table", "Orders"), spec));
+        }
+        if services {
+            let task = named(region, "p.task", "api");
+            all.push((task.clone(), json!({"image": image})));
+            let service = named(region, "p.service", "api");
+            all.push((service.clone(), json!({"subnet": to(&subnets[0]), "task": to(&task), "count": rng.u8(1..4)})));
+            if records {
+                all.push((named(region, "p.record", "api"), json!({"service": to(&service), "policy": policy, "weight": rng.u8(0..3)})));
+            }
+        }
+    }
+    all
+}
