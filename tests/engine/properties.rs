@@ -1,9 +1,10 @@
 //! What must hold for every world, every fault and every kill.
+use mrctl::resource::Replace;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{
     run::{Stage, paused},
-    world::wanted,
+    world::{kinds, wanted},
 };
 
 /// How many cases: `MRCTL_CASES`, or 300.
@@ -62,6 +63,7 @@ fn any_change_of_what_is_wanted_converges() {
     check("changes", |seed| {
         paused(async {
             let (mut stage, mut rng) = stage(seed);
+            stage.kinds = kinds(&stage.world, Replace::CreateFirst);
             stage.world().shuffled = true;
             for _ in 0..3 {
                 stage.settle(2).await;

@@ -9,7 +9,7 @@ use mrctl::{
     apply::{self, Event, Options, Outcome, Timing},
     aws::Fleet,
     plan::{self, Allowance, Op, Plan, Rollout, Searched},
-    resource::{Addr, Cx, Doc, Facts, Kinds, Region},
+    resource::{Addr, Cx, Doc, Facts, Kinds, Region, Replace},
     topology::Model,
 };
 use tokio::time::Instant;
@@ -27,6 +27,7 @@ pub struct Stage {
     pub timeout: Option<Duration>,
     pub stop: CancellationToken,
     pub events: Vec<Event>,
+    pub failures: Vec<String>,
 }
 
 pub fn regions(count: usize) -> Vec<Region> {
@@ -46,7 +47,7 @@ impl Stage {
     pub fn new(seed: u64, count: usize) -> Self {
         let world = Arc::new(Mutex::new(World::new(seed)));
         Self {
-            kinds: kinds(&world),
+            kinds: kinds(&world, Replace::DeleteFirst),
             world,
             cx: Cx::new(Arc::new(Model::default()), Fleet::offline()),
             regions: regions(count),
@@ -55,6 +56,7 @@ impl Stage {
             timeout: None,
             stop: CancellationToken::new(),
             events: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -144,7 +146,7 @@ impl Stage {
 
     /// Applies until a plan has no changes; how many runs that took.
     pub async fn settle(&mut self, most: usize) -> usize {
-        for runs in 0..most {
+        for runs in 0..=most {
             let plan = self.plan().await;
             assert!(!plan.has_errors(), "{:?}", plan.findings);
             self.is_sound(&plan);
@@ -152,11 +154,12 @@ impl Stage {
                 self.nothing_doubled();
                 return runs;
             }
-            let _ = self.apply(&plan).await;
+            let outcome = self.apply(&plan).await;
+            self.failures.push(format!("{:?} {:?}", outcome.stopped, outcome.failures.iter().map(|(addr, fault)| format!("{addr}: {fault}")).collect::<Vec<_>>()));
         }
         let plan = self.plan().await;
         let left: Vec<_> = plan.steps.iter().filter(|step| step.is_change()).map(|s| format!("{} {:?} {}", s.addr, s.action, s.why)).collect();
-        panic!("after {most} runs there is still {left:#?}\n{:#?}", self.events);
+        panic!("after {most} runs there is still {left:#?}\n{:#?}", self.failures);
     }
 
     pub fn nothing_doubled(&self) {

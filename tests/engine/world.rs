@@ -367,7 +367,7 @@ impl AnyKind for Puppet {
 const AFTER: &[After] = &[After::here("p.rules")];
 
 /// The puppet kinds over one world.
-pub fn kinds(world: &Arc<Mutex<World>>) -> Kinds {
+pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
     let plain = |name: &'static str, fixed: &'static [&'static str]| Traits {
         name,
         scopes: Scopes::Regional,
@@ -389,7 +389,7 @@ pub fn kinds(world: &Arc<Mutex<World>>) -> Kinds {
         plain("p.peer", &["nets"]),
         plain("p.rules", &["net"]),
         Traits { data: true, guarded: &["pitr", "protect"], protection: Some("protect"), unfinished: true, ..plain("p.table", &["key"]) },
-        Traits { serves: true, replace: Replace::CreateFirst, twice: true, ..plain("p.task", &["image"]) },
+        Traits { serves: true, replace: task, twice: true, ..plain("p.task", &["image"]) },
         Traits { serves: true, after: AFTER, ..plain("p.service", &["subnet"]) },
         plain("p.record", &["policy"]),
     ];
