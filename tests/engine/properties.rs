@@ -110,3 +110,63 @@ fn a_kill_at_any_point_converges() {
         });
     });
 }
+
+#[test]
+fn a_kill_at_every_point_of_an_apply_and_of_a_destroy_converges() {
+    let ran = std::cell::Cell::new(0);
+    for seed in 0..u64::from(cases() / 50 + 1) {
+        for destroy in [false, true] {
+            for at in 1.. {
+                let mut reached = true;
+                for before in [true, false] {
+                    paused(async {
+                        let (mut stage, _) = stage(seed);
+                        if destroy {
+                            stage.settle(1).await;
+                            stage.want(Vec::new());
+                        }
+                        let start = stage.world().mutations;
+                        stage.world().kill_at = Some((start + at, before));
+                        stage.settle(2).await;
+                        reached &= stage.failures.iter().any(|end| end.starts_with("Some(Interrupted)"));
+                        destroyed(&mut stage, 1).await;
+                        no_violations(&stage);
+                    });
+                    ran.set(ran.get() + 1);
+                }
+                if !reached {
+                    break;
+                }
+            }
+        }
+    }
+    println!("every point: {} cases", ran.get());
+}
+
+#[test]
+fn a_silent_region_is_held_and_never_touched() {
+    check("silent", |seed| {
+        paused(async {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut stage = Stage::new(seed, rng.usize(2..=3));
+            let all = wanted(&stage.regions, &mut rng);
+            stage.want(all);
+            stage.settle(1).await;
+            let silent = stage.regions[rng.usize(0..stage.regions.len())].clone();
+            let ids = |stage: &Stage| -> Vec<String> {
+                let world = stage.world();
+                world.things.iter().filter(|thing| thing.addr.region() == Some(&silent)).map(|thing| thing.id.clone()).collect()
+            };
+            let before = ids(&stage);
+            stage.world().dead = Some(silent.clone());
+            let all = wanted(&stage.regions, &mut rng);
+            stage.want(all);
+            let plan = stage.plan().await;
+            let _ = stage.apply(&plan).await;
+            assert_eq!(ids(&stage), before);
+            stage.world().dead = None;
+            stage.settle(2).await;
+            no_violations(&stage);
+        });
+    });
+}

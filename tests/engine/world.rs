@@ -81,9 +81,9 @@ impl World {
         self.dead.is_some() && self.dead.as_ref() == addr.region()
     }
 
-    fn referrers(&self, id: &str) -> Vec<String> {
+    fn referrers(&self, id: &str) -> Vec<(String, bool)> {
         let holds = |thing: &&Thing| values(&thing.spec).any(|value| value == id);
-        self.things.iter().filter(holds).map(|thing| thing.addr.to_string()).collect()
+        self.things.iter().filter(holds).map(|thing| (thing.addr.to_string(), thing.leaving.is_some())).collect()
     }
 
     fn found(&self, thing: &Thing) -> Found<Doc> {
@@ -153,7 +153,10 @@ impl World {
         };
         let holders = self.referrers(&found.id);
         if !holders.is_empty() {
-            if self.dead.is_none() && self.refused.is_empty() {
+            // What is leaving goes by itself while the delete is tried again.
+            self.things.iter_mut().filter_map(|thing| thing.leaving.as_mut()).for_each(|polls| *polls = polls.saturating_sub(1));
+            self.sweep();
+            if self.dead.is_none() && self.refused.is_empty() && holders.iter().any(|(_, leaving)| !leaving) {
                 self.violations.push(format!("{} was deleted while used by {holders:?}", found.addr));
             }
             return Err(fault("Delete", Class::InUse));
@@ -354,7 +357,7 @@ impl AnyKind for Puppet {
 
     fn holders<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<mrctl::resource::Holder>, Fault>> {
         let holders = self.world.lock().unwrap().referrers(&found.id);
-        let holder = |what| mrctl::resource::Holder { what, leaves_by_itself: false };
+        let holder = |(what, leaves_by_itself)| mrctl::resource::Holder { what, leaves_by_itself };
         Box::pin(async move { Ok(holders.into_iter().map(holder).collect()) })
     }
 
