@@ -14,7 +14,7 @@ use super::{
     settle::{Pauses, Timing, Voice, readable, until_gone, until_ready},
 };
 use crate::{
-    plan::{Step, protections},
+    plan::{Action, Step, protections},
     resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Want, doc::diff},
 };
 
@@ -53,8 +53,13 @@ impl Work<'_> {
 
     /// What is at an address now, read anew.
     async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+        self.look_besides(kind, cx, addr, None).await
+    }
+
+    /// The same, past the one that is being replaced.
+    async fn look_besides(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, old: Option<&str>) -> Result<Option<Found<Doc>>, Fault> {
         let found = kind.observe(&cx.afresh()).await?;
-        let mut here: Vec<_> = found.into_iter().filter(|found| found.addr == *addr && !matches!(found.life, Life::Leaving(_))).collect();
+        let mut here: Vec<_> = found.into_iter().filter(|found| is_at(found, addr, old)).collect();
         if let [first, second, ..] = &here[..] {
             let message = format!("`{}` and `{}` both carry the mark of {addr}", first.id, second.id);
             return Err(Fault::new("looking for it", Class::Invalid, message));
@@ -63,25 +68,27 @@ impl Work<'_> {
     }
 
     /// Reads by tag lag behind creates: what an earlier run made a moment ago may only be visible now.
-    async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+    async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, old: Option<&str>) -> Result<Option<Found<Doc>>, Fault> {
         sleep_until(self.read_at + self.timing.second_look).await;
         let memo = self.looks.lock().map(|memo| memo.clone()).unwrap_or_default();
         let all = memo.once(format!("{}/{}", addr.scope, addr.kind), || async { kind.observe(&cx.afresh()).await }).await?;
-        Ok(all.iter().find(|found| found.addr == *addr && !matches!(found.life, Life::Leaving(_))).cloned())
+        Ok(all.iter().find(|found| is_at(found, addr, old)).cloned())
     }
 
     pub(super) async fn make(&self, step: &Step, want: &Want<Doc>) -> Result<Left, Fault> {
         let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
         let traits = kind.traits();
+        let replaced = step.action == Action::Replace;
+        let old = step.found.as_ref().filter(|_| replaced).map(|found| &*found.id);
         if let Some(found) = step.found.as_ref().filter(|found| matches!(found.life, Life::Leaving(_))) {
             until_gone(self, kind, &cx, &step.addr, &found.id).await?;
         } else if traits.twice
-            && step.found.is_none()
-            && let Some(found) = self.second_look(kind, &cx, &step.addr).await?
+            && (replaced || step.found.is_none())
+            && let Some(found) = self.second_look(kind, &cx, &step.addr, old).await?
         {
             return self.bring_in_line(kind, &cx, found, want, Doing::Creating).await;
         }
-        match self.create(kind, &cx, want).await? {
+        match self.create(kind, &cx, want, old).await? {
             Created::New(id) => {
                 let outputs = until_ready(self, kind, &cx, &step.addr, &id, Doing::Creating).await?;
                 if !traits.unfinished {
@@ -96,7 +103,7 @@ impl Work<'_> {
         }
     }
 
-    async fn create(&self, kind: &dyn AnyKind, cx: &Cx, want: &Want<Doc>) -> Result<Created, Fault> {
+    async fn create(&self, kind: &dyn AnyKind, cx: &Cx, want: &Want<Doc>, old: Option<&str>) -> Result<Created, Fault> {
         let patience = kind.traits().patience;
         let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, &want.addr, Doing::Creating));
         let mut unclear = 0;
@@ -108,14 +115,14 @@ impl Work<'_> {
             match fault.class {
                 Class::Unclear => {
                     unclear += 1;
-                    if let Some(found) = self.look_twice(kind, cx, &want.addr).await? {
+                    if let Some(found) = self.look_twice(kind, cx, &want.addr, old).await? {
                         return Ok(Created::WasThere(Box::new(found)));
                     }
                     if unclear >= UNCLEAR_ATTEMPTS {
                         return Err(fault);
                     }
                 }
-                Class::Exists => match self.look(kind, cx, &want.addr).await? {
+                Class::Exists => match self.look_besides(kind, cx, &want.addr, old).await? {
                     Some(found) if found.ours => return Ok(Created::WasThere(Box::new(found))),
                     _ => return Err(fault),
                 },
@@ -130,12 +137,12 @@ impl Work<'_> {
     }
 
     /// After an unclear answer: at once, and again when reads by tag have caught up.
-    async fn look_twice(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
-        if let Ok(Some(found)) = self.look(kind, cx, addr).await {
+    async fn look_twice(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, old: Option<&str>) -> Result<Option<Found<Doc>>, Fault> {
+        if let Ok(Some(found)) = self.look_besides(kind, cx, addr, old).await {
             return Ok(Some(found));
         }
         sleep(self.timing.second_look).await;
-        self.look(kind, cx, addr).await
+        self.look_besides(kind, cx, addr, old).await
     }
 
     async fn retry(&self, addr: &Addr, fault: Fault, attempt: u32, pauses: &mut Pauses) {
@@ -181,6 +188,10 @@ impl Work<'_> {
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
         }
         loop {
+            if let Life::Broken(now) = &found.life {
+                let message = format!("`{}` is there and is {now}; a new plan has to decide about that", found.id);
+                return Err(Fault::new(format!("comparing {}", want.addr), Class::Invalid, message));
+            }
             let changes = diff(&found.spec, &want.spec);
             if changes.is_empty() {
                 return Ok(Left::Exists { id: found.id, outputs: found.outputs });
@@ -332,6 +343,11 @@ impl Work<'_> {
         }
         why
     }
+}
+
+/// Whether it stands at that address to stay, and is not the one that is being replaced.
+fn is_at(found: &Found<Doc>, addr: &Addr, old: Option<&str>) -> bool {
+    found.addr == *addr && !matches!(found.life, Life::Leaving(_)) && old != Some(&*found.id)
 }
 
 enum Created {

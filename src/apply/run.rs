@@ -18,7 +18,7 @@ use super::{
     operation::{Left, Work},
 };
 use crate::{
-    plan::{Action, Op, Plan, Step},
+    plan::{Action, Op, Plan},
     resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Want, doc::resolve},
 };
 
@@ -136,22 +136,13 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
         (Doing::Deleting, _) => work.remove(step).await,
         (_, None) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
         (Doing::Waiting, Some(want)) => work.wait(step, want).await,
-        (Doing::Creating, Some(want)) => work.make(&without_the_old(step), want).await,
+        (Doing::Creating, Some(want)) => work.make(step, want).await,
         (_, Some(want)) => work.change(step, want, doing).await,
     };
     match result {
         Ok(left) => Ended::Left { doing, left, elapsed: began.elapsed() },
         Err(fault) => Ended::Failed { doing, fault, elapsed: began.elapsed() },
     }
-}
-
-/// The second half of a replacement finds nothing: what was found is what the first half removes.
-fn without_the_old(step: &Step) -> Step {
-    let mut step = step.clone();
-    if step.action == Action::Replace {
-        step.found = None;
-    }
-    step
 }
 
 async fn drain(work: &Work<'_>, region: &Region) -> Ended {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Action, Cycle, Finding, Reach, RegionState, Severity, Step};
 use crate::resource::{
-    Addr, Change, Doc, Fault, Found, Kinds, Life, Link, Region, Traits, Want,
+    Addr, Change, Doc, Fault, Found, Kinds, Life, Link, Region, Replace, Traits, Want,
     doc::{diff, links, resolve},
 };
 
@@ -44,7 +44,7 @@ pub fn decide(
                 wanted(&asked, want, here, &known, &mut decided.findings)
             }
         };
-        known.remember(&step);
+        known.remember(&step, kinds);
         decided.steps.push(step);
     }
     for (addr, here) in found {
@@ -67,11 +67,20 @@ struct Known {
     outputs: BTreeMap<Addr, crate::resource::Outputs>,
     held: BTreeSet<Addr>,
     decided: BTreeSet<Addr>,
+    /// Outputs of what has to go before its successor is made: kind, scope, field and value.
+    going: BTreeMap<(String, String, String, String), Addr>,
 }
 
 impl Known {
-    fn remember(&mut self, step: &Step) {
+    fn remember(&mut self, step: &Step, kinds: &Kinds) {
         self.decided.insert(step.addr.clone());
+        let delete_first = kinds.get(&step.addr.kind).is_ok_and(|kind| kind.traits().replace == Replace::DeleteFirst);
+        if let Some(found) = step.found.as_ref().filter(|_| delete_first && step.action == Action::Replace) {
+            let key = |(field, value): (&str, &str)| {
+                (step.addr.kind.to_string(), step.addr.scope.to_string(), field.to_owned(), value.to_owned())
+            };
+            self.going.extend(found.outputs.iter().map(|output| (key(output), step.addr.clone())));
+        }
         match step.action {
             Action::Keep | Action::Update | Action::Adopt => {
                 if let Some(found) = &step.found {
@@ -83,6 +92,16 @@ impl Known {
             }
             Action::Create | Action::Replace | Action::Delete => {}
         }
+    }
+}
+
+impl Known {
+    /// What a found thing refers to and has to go before its successor is made.
+    fn held_by(&self, found: &Found<Doc>) -> Option<&Addr> {
+        links(&found.spec).into_iter().find_map(|(_, link)| match link {
+            Link::Is { value, kind, field, scope } => self.going.get(&(kind, scope.to_string(), field, value)),
+            Link::To { .. } => None,
+        })
     }
 }
 
@@ -118,6 +137,12 @@ fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, kno
     step.want = Some(want);
     if let Some(found) = found {
         compare(asked, &mut step, &found, findings);
+        let letting_go = step.action == Action::Update && !asked.traits.data;
+        if let Some(going) = known.held_by(&found).filter(|_| letting_go) {
+            // It cannot let go in place: what it would point at instead is made only after the old one is gone.
+            step.action = Action::Replace;
+            step.why = format!("it holds on to {going}, which has to go before its successor is made");
+        }
         step.found = Some(found);
     }
     step

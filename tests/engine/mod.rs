@@ -1,0 +1,5 @@
+//! The engine against puppet kinds in an in-memory world: no AWS.
+mod properties;
+mod run;
+mod units;
+mod world;

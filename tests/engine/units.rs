@@ -1,0 +1,157 @@
+//! One situation each.
+use mrctl::{
+    apply::{Event, Stop},
+    plan::{Action, Allowance, Selection, select},
+};
+use serde_json::json;
+
+use super::run::{Stage, addr, paused};
+
+fn shop(count: usize) -> Stage {
+    let stage = Stage::new(7, count);
+    let mut all = Vec::new();
+    let to = |text: &str| json!({"$ref": {"to": text, "field": "id"}});
+    for region in stage.regions.clone() {
+        all.push((addr(&format!("{region}/p.net/main")), json!({"cidr": 1})));
+        all.push((addr(&format!("{region}/p.subnet/a")), json!({"net": to(&format!("{region}/p.net/main"))})));
+        all.push((addr(&format!("{region}/p.service/api")), json!({"subnet": to(&format!("{region}/p.subnet/a")), "count": 1})));
+        all.push((addr(&format!("{region}/p.record/api")), json!({"service": to(&format!("{region}/p.service/api"))})));
+        let tags = json!({"$tags": {}, "keys": [], "marked": true});
+        all.push((addr(&format!("{region}/p.table/Orders")), json!({"key": 1, "pitr": true, "protect": true, "tags": tags})));
+    }
+    stage.want(all);
+    stage
+}
+
+#[test]
+fn a_failure_skips_only_what_follows() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.world().refused.insert(addr("eu-west-1/p.subnet/a"));
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!((outcome.tally.failed, outcome.tally.skipped, outcome.tally.left), (1, 2, 0));
+        assert_eq!(outcome.tally.done, plan.graph.ops.len() - 3);
+    });
+}
+
+#[test]
+fn a_gate_that_stays_shut_stops_the_later_regions() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.settle(1).await;
+        for (at, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service") {
+            assert!(at.region().is_some());
+            spec["count"] = json!(2);
+        }
+        stage.world().sick.insert(addr("eu-west-1/p.service/api"));
+        let plan = stage.plan().await;
+        assert_eq!(plan.gates.len(), 2);
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.stopped, Some(Stop::Gated));
+        assert_eq!(stage.world().at(&addr("us-east-1/p.service/api"))[0].spec["count"], 1);
+    });
+}
+
+#[test]
+fn what_serves_goes_only_after_the_drain() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.want(Vec::new());
+        let plan = stage.plan().await;
+        let _ = stage.apply(&plan).await;
+        let place = |what: &dyn Fn(&Event) -> bool| stage.events.iter().position(what).unwrap();
+        let drained = place(&|event| matches!(event, Event::Drained { .. }));
+        let record = place(&|event| matches!(event, Event::Done { addr, .. } if &*addr.kind == "p.record"));
+        for kind in ["p.service", "p.table"] {
+            assert!(drained < place(&|event| matches!(event, Event::Started { addr, .. } if &*addr.kind == kind)), "{kind}");
+        }
+        assert!(record < drained);
+    });
+}
+
+#[test]
+fn the_data_guard_refuses_and_permits() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.settle(1).await;
+        stage.want(Vec::new());
+        stage.allow.clear();
+        assert_eq!(stage.plan().await.refusals.len(), 2);
+        stage.allow = vec![("r".into(), Allowance::parse("eu-west-1/*").unwrap())];
+        let plan = stage.plan().await;
+        assert_eq!(plan.refusals[0].addr, addr("us-east-1/p.table/Orders"));
+        assert_eq!(plan.refusals.len(), 1);
+    });
+}
+
+#[test]
+fn two_with_one_address_stop_the_plan() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.world().slow = 0;
+        stage.world().put(&addr("eu-west-1/p.net/main"), json!({"cidr": 1}));
+        let plan = stage.plan().await;
+        assert!(plan.has_errors());
+        assert!(plan.findings.iter().any(|finding| finding.code == "plan::doubled"));
+    });
+}
+
+#[test]
+fn what_is_foreign_is_left_and_adopted_only_when_asked() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        let table = addr("eu-west-1/p.table/Orders");
+        {
+            let mut world = stage.world();
+            let thing = world.things.iter_mut().find(|thing| thing.addr == table).unwrap();
+            thing.ours = false;
+            thing.spec["tags"]["marked"] = json!(false);
+        }
+        let plan = stage.plan().await;
+        assert!(plan.has_errors() && plan.steps.iter().any(|step| step.action == Action::Leave));
+        stage.adopt.insert(table.clone());
+        stage.settle(1).await;
+        assert!(stage.world().at(&table)[0].ours);
+    });
+}
+
+#[test]
+fn only_takes_what_comes_before_and_except_drops_what_comes_after() {
+    paused(async {
+        let stage = shop(1);
+        let plan = stage.plan().await;
+        let names = |only: &[&str], except: &[&str]| -> Vec<String> {
+            let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+            let kept = select(&plan.steps, &plan.graph, &Selection { only: own(only), except: own(except) });
+            kept.into_iter().map(|step| plan.steps[step].addr.kind.to_string()).collect()
+        };
+        let mut only = names(&["*/p.subnet/*"], &[]);
+        only.sort();
+        assert_eq!(only, ["p.net", "p.subnet"]);
+        let mut except = names(&[], &["*/p.subnet/*"]);
+        except.sort();
+        assert_eq!(except, ["p.net", "p.table"]);
+    });
+}
+
+#[test]
+fn timeout_and_interrupt_start_nothing_more() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.timeout = Some(std::time::Duration::from_secs(1));
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.stopped, Some(Stop::TimedOut));
+        assert!(stage.world().at(&addr("eu-west-1/p.subnet/a")).is_empty());
+        let mut stage = shop(1);
+        stage.stop.cancel();
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.stopped, Some(Stop::Interrupted));
+        assert!(stage.world().at(&addr("eu-west-1/p.subnet/a")).is_empty());
+    });
+}
