@@ -177,6 +177,46 @@ fn a_dead_region_holds_its_own_and_nothing_else() {
 }
 
 #[test]
+fn a_table_is_not_begun_twice_while_a_region_is_dead() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(5, &["--inject", "down=us-east-1:refuse", "apply", "--yes", "--no-sweep"]);
+    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    let step = |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
+    assert_eq!((step("eu-west-1/ec2.vpc/main"), step("eu-west-1/dynamodb.table/Orders")), ("keep".into(), "create".into()));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy();
+}
+
+#[test]
+fn what_is_not_ours_stays_and_is_named() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let plan = world.plan(&["plan", "--format", "json", "--full", "--no-sweep"]);
+    assert_eq!(plan["summary"]["keep"], 28);
+    let (fleet, _) = crate::support::sandbox::fleet(&world.account);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ec2 = fleet.region(&mrctl::resource::Region::new("us-east-1")).ec2;
+    let foreign = runtime.block_on(async {
+        let ours = aws_sdk_ec2::types::Filter::builder().name("tag:mrctl:stack").values("shop").build();
+        let vpcs = ec2.describe_vpcs().filters(ours).send().await.unwrap();
+        let vpc = vpcs.vpcs()[0].vpc_id().unwrap();
+        let subnet = ec2.create_subnet().vpc_id(vpc).cidr_block("10.10.224.0/24").send().await.unwrap();
+        subnet.subnet().unwrap().subnet_id().unwrap().to_owned()
+    });
+    let said = world.expect(1, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
+    assert!(said.contains(&foreign) && said.contains("us-east-1/ec2.vpc/main"), "{said}");
+    runtime.block_on(async {
+        let still = ec2.describe_subnets().subnet_ids(&foreign).send().await.unwrap();
+        assert_eq!(still.subnets().len(), 1);
+        ec2.delete_subnet().subnet_id(&foreign).send().await.unwrap();
+    });
+    world.destroy();
+}
+
+#[test]
 fn every_field_changes_in_place_or_is_refused() {
     let world = World::new();
     let with = |network: &str, table: &str| {

@@ -34,8 +34,14 @@ pub fn decide(
     let mut decided = Decided::default();
     let (mut found, doubled) = by_address(found, &mut decided.findings);
     let mut known = Known::default();
-    for want in in_reference_order(wants)? {
+    let unsure = silent_lanes(kinds, &wants, &found, regions);
+    for mut want in in_reference_order(wants)? {
         let here = found.remove(&want.addr);
+        if let Some(region) = unsure.get(&want.addr) {
+            let why =
+                format!("no region that answered has a member of it, and {region} did not answer: a second one would never join the first");
+            want.hold.get_or_insert(why);
+        }
         let step = match kinds.get(&want.addr.kind) {
             Err(fault) => Step::hold(want, here, fault.to_string()),
             Ok(_) if doubled.contains(&want.addr) => Step::hold(want, here, "found twice; see the findings".to_owned()),
@@ -58,6 +64,36 @@ pub fn decide(
         decided.steps.push(unwanted(&traits, here, doubled.contains(&addr)));
     }
     Ok(decided)
+}
+
+/// Wants for the first member of something whose other members live in a region that did not answer.
+///
+/// Data that was begun twice cannot be joined again, so nothing is made where a silent region may hold the first.
+fn silent_lanes(
+    kinds: &Kinds,
+    wants: &[Want<Doc>],
+    found: &BTreeMap<Addr, Found<Doc>>,
+    regions: &BTreeMap<Region, RegionState>,
+) -> BTreeMap<Addr, Region> {
+    let mut silent: BTreeMap<String, Region> = BTreeMap::new();
+    let mut alive: BTreeSet<String> = BTreeSet::new();
+    let mut lanes: Vec<(&Addr, String)> = Vec::new();
+    for want in wants {
+        let Some(kind) = kinds.get(&want.addr.kind).ok().filter(|kind| kind.traits().data) else { continue };
+        let Some(lane) = kind.lane(&want.addr, &want.spec) else { continue };
+        match want.addr.region() {
+            Some(region) if regions.get(region).is_some_and(|state| state.state != Reach::Reachable) => {
+                silent.insert(lane.clone(), region.clone());
+            }
+            _ if found.contains_key(&want.addr) => {
+                alive.insert(lane.clone());
+            }
+            _ => {}
+        }
+        lanes.push((&want.addr, lane));
+    }
+    let unsure = lanes.into_iter().filter(|(addr, lane)| !alive.contains(lane) && !found.contains_key(*addr));
+    unsure.filter_map(|(addr, lane)| Some((addr.clone(), silent.get(&lane)?.clone()))).collect()
 }
 
 /// What is known of the wants decided so far.
