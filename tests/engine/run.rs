@@ -155,10 +155,15 @@ impl Stage {
                 return runs;
             }
             let outcome = self.apply(&plan).await;
-            self.failures.push(format!("{:?} {:?}", outcome.stopped, outcome.failures.iter().map(|(addr, fault)| format!("{addr}: {fault}")).collect::<Vec<_>>()));
+            self.failures.push(format!(
+                "{:?} {:?}",
+                outcome.stopped,
+                outcome.failures.iter().map(|(addr, fault)| format!("{addr}: {fault}")).collect::<Vec<_>>()
+            ));
         }
         let plan = self.plan().await;
-        let left: Vec<_> = plan.steps.iter().filter(|step| step.is_change()).map(|s| format!("{} {:?} {}", s.addr, s.action, s.why)).collect();
+        let left: Vec<_> =
+            plan.steps.iter().filter(|step| step.is_change()).map(|s| format!("{} {:?} {}", s.addr, s.action, s.why)).collect();
         panic!("after {most} runs there is still {left:#?}\n{:#?}", self.failures);
     }
 
@@ -171,7 +176,7 @@ impl Stage {
     }
 
     /// Edges go forward, and everything that is made follows what it refers to.
-    fn is_sound(&self, plan: &Plan) {
+    pub fn is_sound(&self, plan: &Plan) {
         let mut reach: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); plan.graph.ops.len()];
         let mut degree = vec![0; plan.graph.ops.len()];
         plan.graph.edges.iter().for_each(|edge| degree[edge.1] += 1);
@@ -191,7 +196,9 @@ impl Stage {
         assert_eq!(seen, plan.graph.ops.len(), "the graph has a circle");
         let ready = |addr: &Addr| {
             let ops = plan.graph.ops.iter().enumerate();
-            ops.filter(|(_, op)| !matches!(op, Op::Remove(_)) && op.step().is_some_and(|step| plan.steps[step].addr == *addr)).map(|(op, _)| op).next()
+            ops.filter(|(_, op)| !matches!(op, Op::Remove(_)) && op.step().is_some_and(|step| plan.steps[step].addr == *addr))
+                .map(|(op, _)| op)
+                .next()
         };
         for step in &plan.steps {
             for target in &step.refers {

@@ -1,5 +1,8 @@
 //! One situation each.
-use mrctl::{apply::{Event, Stop}, plan::{Action, Allowance, Selection, select}};
+use mrctl::{
+    apply::{Event, Stop},
+    plan::{Action, Allowance, Selection, select},
+};
 use serde_json::json;
 
 use super::run::{Stage, addr, paused};

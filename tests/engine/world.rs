@@ -168,7 +168,10 @@ impl World {
         let younger = |other: &&Thing| {
             other.addr.kind == thing.addr.kind && other.addr.name == thing.addr.name && other.born > thing.born && other.leaving.is_none()
         };
-        if &*thing.addr.kind == "p.table" && self.dead.is_none() && self.things.iter().any(|other| younger(&other) && !self.wants(&other.addr)) {
+        if &*thing.addr.kind == "p.table"
+            && self.dead.is_none()
+            && self.things.iter().any(|other| younger(&other) && !self.wants(&other.addr))
+        {
             self.violations.push(format!("{} went before a younger member", found.addr));
         }
         let polls = self.rng.u32(0..=self.slow);
