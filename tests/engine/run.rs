@@ -176,7 +176,7 @@ impl Stage {
     }
 
     /// Edges go forward, and everything that is made follows what it refers to.
-    fn is_sound(&self, plan: &Plan) {
+    pub fn is_sound(&self, plan: &Plan) {
         let mut reach: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); plan.graph.ops.len()];
         let mut degree = vec![0; plan.graph.ops.len()];
         plan.graph.edges.iter().for_each(|edge| degree[edge.1] += 1);
