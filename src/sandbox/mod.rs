@@ -114,12 +114,13 @@ pub fn up(home: &Path, port: Option<u16>, say: Say<'_>) -> Result<Running, Sandb
     let mut state = State { account: ACCOUNT.to_owned(), members: Vec::new() };
     for emulator in &EMULATORS {
         let port = if emulator.serves == Serves::TheRest { port } else { process::free_port(None)? };
-        let (child, member) = launch(home, &python, emulator, port, ACCOUNT, Life::Detached)?;
-        state.members.push(member);
-        // Written after each: a run that is killed in between leaves none that nobody knows of.
-        state.write(home)?;
+        // Written at once: a run that is killed in between leaves none that nobody knows of.
+        let note = |member| {
+            state.members.push(member);
+            state.write(home)
+        };
         // It goes on without us; the child's handle is not needed to end it.
-        drop(child);
+        drop(launch(home, &python, emulator, (port, ACCOUNT), Life::Detached, note)?);
     }
     let running = state.running(true);
     say(&format!("the local AWS is up at {}; `mrctl sandbox down` ends it", running.endpoint));
@@ -188,28 +189,37 @@ pub fn private(home: &Path, account: &str, say: Say<'_>) -> Result<Private, Sand
     let running = Running { endpoint: String::new(), endpoints: Vec::new(), account: account.to_owned(), started_now: true };
     let mut private = Private { running, children: Vec::new(), scratch };
     for emulator in &EMULATORS {
-        let (child, member) = launch(&private.scratch, &python, emulator, process::free_port(None)?, account, Life::Parent)?;
-        private.children.push(child);
-        state.members.push(member);
+        let note = |member| {
+            state.members.push(member);
+            Ok(())
+        };
+        let port = process::free_port(None)?;
+        private.children.push(launch(&private.scratch, &python, emulator, (port, account), Life::Parent(&private.scratch), note)?);
     }
     private.running = state.running(true);
     Ok(private)
 }
 
+/// Starts one emulator and waits until it answers; `note` hears of it before it does.
 fn launch(
     folder: &Path,
     python: &Path,
     emulator: &Emulator,
-    port: u16,
-    account: &str,
-    life: Life,
-) -> Result<(Child, Member), SandboxError> {
+    (port, account): (u16, &str),
+    life: Life<'_>,
+    note: impl FnOnce(Member) -> Result<(), SandboxError>,
+) -> Result<Child, SandboxError> {
     let token = format!("mrctl-{:016x}", fastrand::u64(..));
     let scratch = folder.join(format!("{}-{port}", emulator.name.to_lowercase()));
     fs::create_dir_all(folder).map_err(|why| SandboxError::file(folder, why))?;
     let log = folder.join(format!("{}.log", emulator.name.to_lowercase()));
     let setup = Setup { port, account, token: &token, scratch: &scratch };
     let child = process::start(python, emulator, &setup, life, &log)?;
-    let member = Member { emulator: emulator.name.to_owned(), port, pid: child.id(), token, started: jiff::Timestamp::now(), log };
-    Ok((child, member))
+    let (name, pid, started) = (emulator.name.to_owned(), child.id(), jiff::Timestamp::now());
+    if let Err(why) = note(Member { emulator: name, port, pid, token: token.clone(), started, log: log.clone() }) {
+        // One that nobody knows of could never be ended.
+        process::end(child);
+        return Err(why);
+    }
+    process::answering(child, emulator, &setup, &log)
 }

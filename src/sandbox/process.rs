@@ -22,36 +22,34 @@ const LAUNCHER: &str = include_str!("launcher.py");
 
 /// When an emulator ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum Life<'a> {
     /// Never: `sandbox down` ends it.
     Detached,
-    /// With the process that started it, even if that one is killed.
-    Parent,
+    /// With the process that started it, even if that one is killed; then this folder goes as well.
+    Parent(&'a Path),
 }
 
-/// Starts an emulator and waits until it answers. Its output goes to `log`.
-pub(super) fn start(python: &Path, emulator: &Emulator, setup: &Setup<'_>, life: Life, log: &Path) -> Result<Child, SandboxError> {
+/// Starts an emulator, without waiting for it. Its output goes to `log`.
+pub(super) fn start(python: &Path, emulator: &Emulator, setup: &Setup<'_>, life: Life<'_>, log: &Path) -> Result<Child, SandboxError> {
     fs::create_dir_all(setup.scratch).map_err(|why| SandboxError::file(setup.scratch, why))?;
     let output = File::create(log).map_err(|why| SandboxError::file(log, why))?;
     let errors = output.try_clone().map_err(|why| SandboxError::file(log, why))?;
-    let (word, input) = match life {
-        Life::Detached => ("detached", Stdio::null()),
-        Life::Parent => ("parent", Stdio::piped()),
+    let (word, folder, input) = match life {
+        Life::Detached => ("detached", Path::new(""), Stdio::null()),
+        Life::Parent(folder) => ("parent", folder, Stdio::piped()),
     };
     let mut command = Command::new(python);
-    command
-        .args(["-I", "-c", LAUNCHER, emulator.module, word])
-        .arg(setup.scratch)
-        .stdin(input)
-        .stdout(output)
-        .stderr(errors)
-        .current_dir(setup.scratch);
+    command.args(["-I", "-c", LAUNCHER, emulator.module, word]).arg(folder).stdin(input).stdout(output).stderr(errors);
     for name in CREDENTIALS.iter().chain(emulator.not_inherited) {
         command.env_remove(name);
     }
-    command.envs((emulator.settings)(setup));
+    let command = command.envs((emulator.settings)(setup)).current_dir(setup.scratch);
+    command.spawn().map_err(|why| SandboxError::NotStarted { name: emulator.name, reason: why.to_string(), log: log.to_owned() })
+}
+
+/// Waits until a child of ours answers; one that does not is ended.
+pub(super) fn answering(mut child: Child, emulator: &Emulator, setup: &Setup<'_>, log: &Path) -> Result<Child, SandboxError> {
     let failed = |reason: String| SandboxError::NotStarted { name: emulator.name, reason, log: log.to_owned() };
-    let mut child = command.spawn().map_err(|why| failed(why.to_string()))?;
     let started = Instant::now();
     loop {
         if answers(setup.port, emulator.health, setup.token) {

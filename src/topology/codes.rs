@@ -105,5 +105,5 @@ codes! {
     PLACEHOLDER_REGION Error "placeholder::region" "`{region}` cannot be used here: the value is the same in all regions. The members of a global table share one name, and tags are the same everywhere."
     PLACEHOLDER_ACCOUNT Error "placeholder::account" "`{account}` stands for the value of `account`, which this file does not set."
     PLACEHOLDER_TABLE Error "placeholder::table" "`{tables.KEY}` stands for the name of a table of this file. There is no table with this key, or the placeholder stands in the name of a table itself."
-    PLACEHOLDER_CLOSE Warning "placeholder::close" "Text in braces that is no placeholder is left as it is. This one is so close to a placeholder that it is probably misspelt."
+    PLACEHOLDER_CLOSE Error "placeholder::close" "Text in braces that is no placeholder is left as it is. This one is close to a placeholder, so it is probably misspelt; and neither a tag nor the name of a table can contain braces."
 }

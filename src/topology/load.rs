@@ -1,69 +1,194 @@
-//! From a file to a model, or to a report of everything that is wrong with it.
+//! From a file to a model.
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{self, Read as _},
+    io::{self, Read},
     path::Path,
 };
 
-use super::{
-    Model, codes,
-    decode::{self, Reading},
-    node,
-    report::{Problem, Report, Span, position},
-};
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
 
-/// Reads a file, and no more of it than a topology may have.
+use super::{
+    checks::{self, Resolved},
+    codes,
+    decode::{self, AttributeDraft, Draft, MemberDraft, NetworkDraft, Reading, TableDraft, Zones},
+    model::*,
+    node::{self, LARGEST_FILE},
+    report::{At, Problem, Report, Span, position},
+};
+use crate::resource::Region;
+
+/// Reads a file, but never more than a topology may have.
 ///
 /// # Errors
-/// It is missing, unreadable or too large.
+/// A report with one problem when the file is missing, unreadable or too large.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, Report> {
     let name = path.display().to_string();
-    let refuse = |code, message: String, help: &str| Report::without_text(&name, Problem::new(code, message).help(help));
-    let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => refuse(
-            codes::FILE_MISSING,
-            format!("there is no file `{name}`"),
-            "name another with `--file`, or start from `topology.example.yaml`",
-        ),
-        _ => refuse(codes::FILE_UNREADABLE, format!("`{name}` cannot be read: {error}"), "check its permissions"),
-    })?;
+    let refuse = |error: io::Error| {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => Problem::new(codes::FILE_MISSING, format!("there is no file `{name}`"))
+                .help("name the topology with `--file PATH`; topology.example.yaml is one to start from"),
+            _ => Problem::new(codes::FILE_UNREADABLE, format!("`{name}` cannot be read: {error}"))
+                .help("give the path of a file that you may read"),
+        };
+        Report::without_text(&name, problem)
+    };
+    let file = File::open(path).map_err(refuse)?;
     let mut bytes = Vec::new();
-    let limit = node::LARGEST_FILE as u64 + 1;
-    file.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| refuse(codes::FILE_UNREADABLE, format!("`{name}` cannot be read: {error}"), "is it a folder?"))?;
-    if bytes.len() > node::LARGEST_FILE {
-        return Err(refuse(codes::FILE_TOO_LARGE, format!("`{name}` is larger than 1 MiB"), "is it the right file?"));
-    }
-    Ok(bytes)
+    // One byte more than allowed is enough to know.
+    file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(refuse)?;
+    if bytes.len() > LARGEST_FILE { Err(Report::without_text(&name, too_large())) } else { Ok(bytes) }
 }
 
-/// The model and its warnings.
+fn too_large() -> Problem {
+    Problem::new(codes::FILE_TOO_LARGE, "the file is larger than 1 MiB").help("check the path: this is probably not a topology")
+}
+
+/// Reads a topology. `name` is shown in reports.
 ///
 /// # Errors
-/// Everything that is wrong, when anything is an error.
+/// All that is wrong, warnings included, when anything forbids a plan.
 pub fn load(name: &str, bytes: &[u8]) -> Result<(Model, Report), Report> {
-    if bytes.len() > node::LARGEST_FILE {
-        return Err(Report::without_text(name, Problem::new(codes::FILE_TOO_LARGE, format!("`{name}` is larger than 1 MiB"))));
+    let (draft, text, reading) = read(name, bytes)?;
+    let mut problems = reading.problems;
+    let resolved = checks::check(&draft, &mut problems);
+    let report = Report::new(name, text, problems);
+    if report.has_errors() { Err(report) } else { Ok((model(&draft, &resolved, text), report)) }
+}
+
+/// By kind of block, the keys that the readers ask for in this file. For the test that compares them with the schema.
+#[doc(hidden)]
+#[must_use]
+pub fn asked_keys(bytes: &[u8]) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    read("", bytes).map(|(_, _, reading)| reading.asked).unwrap_or_default()
+}
+
+/// The file as an editor's schema check sees it: with YAML's own types. For the test that tries the schema on files.
+#[doc(hidden)]
+#[must_use]
+pub fn as_json(bytes: &[u8]) -> Option<serde_json::Value> {
+    node::read(std::str::from_utf8(bytes).ok()?).0.map(|root| root.to_json())
+}
+
+fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Draft, &'a str, Reading), Report> {
+    if bytes.len() > LARGEST_FILE {
+        return Err(Report::without_text(name, too_large()));
     }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-        Err(error) => {
-            let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
-            let at = Span { start: valid.len(), end: valid.len() };
-            let problem = Problem::new(codes::FILE_NOT_UTF8, format!("`{name}` is not UTF-8")).at(at, "the first wrong byte");
-            return Err(Report::new(name, &valid, vec![problem.help("save the file as UTF-8")]));
-        }
-    };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let start = error.valid_up_to();
+        // The text before it is the same, so the position holds in the repaired text too.
+        let text = String::from_utf8_lossy(bytes);
+        let span = Span { start, end: start + '\u{fffd}'.len_utf8() };
+        let problem = Problem::new(codes::FILE_NOT_UTF8, "the file is not UTF-8")
+            .at(span, "the first byte that does not fit")
+            .help("save it as UTF-8 in your editor");
+        Report::new(name, &text, vec![problem])
+    })?;
     let (root, problems) = node::read(text);
     let mut reading = Reading { problems, ..Reading::default() };
-    let mut model = match &root {
-        Some(root) => decode::read(root, &mut reading),
-        None => Model::default(),
-    };
-    for asked in &mut model.not_built {
-        asked.line = position(text, asked.line).0;
+    match root {
+        Some(root) => {
+            let draft = decode::decode(&root, &mut reading);
+            Ok((draft, text, reading))
+        }
+        None => Err(Report::new(name, text, reading.problems)),
     }
-    let report = Report::new(name, text, reading.problems);
-    if root.is_none() || report.has_errors() { Err(report) } else { Ok((model, report)) }
+}
+
+/// The model of a draft that passed every check.
+fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
+    let regions: IndexMap<Region, RegionSpec> = draft
+        .regions
+        .iter()
+        .map(|region| {
+            let cidr = region.cidr.as_ref().and_then(|cidr| cidr.value.parse::<Ipv4Net>().ok());
+            (Region::new(&region.code.value), RegionSpec { cidr })
+        })
+        .collect();
+    let defaults = Rollout::default();
+    let rollout = Rollout {
+        order: draft.rollout.order.iter().map(|region| Region::new(&region.value)).collect(),
+        bake: draft.rollout.bake.as_ref().map_or(defaults.bake, |bake| bake.value),
+        gate_timeout: draft.rollout.gate_timeout.as_ref().map_or(defaults.gate_timeout, |timeout| timeout.value),
+    };
+    let mut model = Model {
+        stack: draft.stack.as_ref().map(|stack| stack.value.clone()).unwrap_or_default(),
+        account: draft.account.as_ref().map(|account| account.value.clone()),
+        tags: resolved.tags.iter().cloned().collect(),
+        regions,
+        network: draft.network.as_ref().map(|network| network_model(draft, network)),
+        tables: IndexMap::new(),
+        rollout,
+        not_built: draft.network.as_ref().map(|network| not_built(network, text)).unwrap_or_default(),
+    };
+    let order = model.rollout_order();
+    for table in &draft.tables {
+        let name = resolved.table_names.get(&table.key.value).cloned().unwrap_or_default();
+        if let Some(made) = table_model(draft, table, name, &order) {
+            model.tables.insert(table.key.value.clone(), made);
+        }
+    }
+    model
+}
+
+fn not_built(network: &NetworkDraft, text: &str) -> Vec<NotBuilt> {
+    let line = |span: Span| position(text, span.start).0;
+    let found = checks::not_built(network).into_iter();
+    found.map(|(span, path, message)| NotBuilt { line: line(span), path: path.to_owned(), message }).collect()
+}
+
+fn network_model(draft: &Draft, network: &NetworkDraft) -> Network {
+    let codes = draft.region_codes();
+    let texts = |list: &[At<String>]| list.iter().map(|item| item.value.clone()).collect::<Vec<_>>();
+    let zones = match &network.zones {
+        None => ZoneChoice::Count(3),
+        Some(Zones::Count(count)) => ZoneChoice::Count(usize::try_from(count.value).unwrap_or(3)),
+        Some(Zones::Ids(ids)) => {
+            let mut by_region: BTreeMap<Region, Vec<String>> = BTreeMap::new();
+            for id in &ids.value {
+                if let Some(region) = checks::zone_region(&id.value, &codes) {
+                    by_region.entry(Region::new(region)).or_default().push(id.value.clone());
+                }
+            }
+            ZoneChoice::Ids(by_region)
+        }
+    };
+    let existing = network.existing.iter().filter_map(|(region, found)| {
+        let found = found.as_ref()?;
+        let vpc = found.vpc.as_ref()?.value.clone();
+        let (public_subnets, private_subnets) = (texts(&found.public_subnets), texts(&found.private_subnets));
+        Some((Region::new(&region.value), ExistingNetwork { vpc, public_subnets, private_subnets }))
+    });
+    Network {
+        availability_zones: zones,
+        // Omitted means nothing is asked for: a gateway in every zone costs money and is not built yet.
+        nat_gateways: network.nat_gateways.as_ref().map_or(NatGateways::None, |nat| nat.value),
+        endpoints: network.endpoints.as_ref().map(|list| texts(&list.value)).unwrap_or_default(),
+        peering: network.peering.as_ref().map_or(Peering::None, |peering| peering.value),
+        existing: existing.collect(),
+    }
+}
+
+fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Region]) -> Option<Table> {
+    let key = |attribute: &AttributeDraft| {
+        let name = attribute.name.as_ref()?.value.clone();
+        Some(KeyAttribute { name, attribute_type: attribute.attribute_type.as_ref()?.value })
+    };
+    let codes = checks::member_codes(draft, table);
+    let member = |region: &Region| {
+        let change = table.per_region.iter().find(|change| change.region.value == region.as_str());
+        let MemberDraft { point_in_time_recovery, deletion_protection } = change.map_or(table.member, |change| change.member);
+        TableMember {
+            point_in_time_recovery: point_in_time_recovery.unwrap_or(true),
+            deletion_protection: deletion_protection.unwrap_or(true),
+        }
+    };
+    Some(Table {
+        name,
+        partition_key: key(table.partition_key.as_ref()?)?,
+        sort_key: table.sort_key.as_ref().and_then(key),
+        members: order.iter().filter(|region| codes.contains(&region.as_str())).map(|region| (region.clone(), member(region))).collect(),
+        writes: table.writes.as_ref().map_or(Writes::AnyRegion, |writes| writes.value),
+    })
 }

@@ -48,6 +48,19 @@ impl Node {
         matches!(&self.value, Value::Scalar { text, quoted: false } if matches!(text.as_str(), "" | "~" | "null"))
     }
 
+    /// The value with the types that YAML's core schema gives it.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::List(items) => items.iter().map(Node::to_json).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.value.clone(), entry.value.to_json())).collect(),
+            Value::Scalar { .. } if self.is_null() => serde_json::Value::Null,
+            Value::Scalar { text, quoted: false } if matches!(text.as_str(), "true" | "false") => (text == "true").into(),
+            Value::Scalar { text, quoted: false } if text.parse::<u64>().is_ok() => text.parse::<u64>().unwrap_or_default().into(),
+            Value::Scalar { text, .. } => text.clone().into(),
+        }
+    }
+
     /// For messages: "a list", "the number 3".
     #[must_use]
     pub fn describe(&self) -> String {
@@ -141,7 +154,7 @@ impl<'a> Builder<'a> {
         match &self.root {
             Some(root) if !root.is_null() => Ok(()),
             _ => Err(Problem::new(codes::FILE_EMPTY, "the file is empty")
-                .at(Span::default(), "there is nothing here but white space and comments")
+                .at(Span::default(), "there is no content")
                 .help("a topology begins with `version: 1`, `stack: NAME` and `regions:`; topology.example.yaml shows all of it")),
         }
     }
@@ -264,7 +277,7 @@ impl<'a> Builder<'a> {
         if self.nodes <= MOST_NODES {
             return Ok(());
         }
-        Err(Problem::new(codes::FILE_TOO_MANY_NODES, format!("the file has more than {MOST_NODES} keys and values"))
+        Err(Problem::new(codes::FILE_TOO_MANY_NODES, "the file has more than 10,000 keys and values")
             .at(span, "the limit is reached here")
             .help("what an alias stands for counts each time it is used"))
     }
@@ -302,6 +315,17 @@ impl<'a> Builder<'a> {
                 .help("text that begins with `*` needs quotes");
         }
         let (what, help) = plain_words(error.info());
+        // The parser misses a colon only when the next line begins, which is not where the user has to look.
+        if error.info().contains("simple key expect") && at == line_start + indent.len() {
+            let previous = before.trim_end();
+            let start = previous.rfind('\n').map_or(0, |newline| newline + 1);
+            let start = start + previous[start..].len() - previous[start..].trim_start().len();
+            if start < previous.len() {
+                return Problem::new(codes::YAML_SYNTAX, format!("this is not valid YAML: {what}"))
+                    .at(Span { start, end: previous.len() }, "is neither a key nor a value")
+                    .help(help);
+            }
+        }
         Problem::new(codes::YAML_SYNTAX, format!("this is not valid YAML: {what}")).at(span, "reading stopped here").help(help)
     }
 }
@@ -343,6 +367,10 @@ fn plain_words(info: &str) -> (String, &'static str) {
     let has = |words: &[&str]| words.iter().any(|word| info.contains(word));
     let (what, help) = if has(&["simple key expect", "unexpected end of plain scalar"]) {
         ("a `:` is missing", "write `key: value`; a key and its colon stand on one line")
+    } else if has(&["escape"]) {
+        ("this escape is not known", "in double quotes write `\\\\` for a backslash, or use single quotes")
+    } else if has(&["quoted scalar"]) {
+        ("a quote is not closed", "look for the closing quote of the text that begins here")
     } else if has(&["did not find expected ',' or '}'", "expected ',' or ']'", "misplaced bracket"]) {
         ("a bracket or a comma is missing or too much", "check that every `[` and `{` is closed and that entries are separated by commas")
     } else if has(&["unexpected end of stream", "unexpected eof"]) {
@@ -351,8 +379,6 @@ fn plain_words(info: &str) -> (String, &'static str) {
         ("this line does not fit the lines before it", "keys of one map are indented by the same number of spaces")
     } else if has(&["mapping values are not allowed", "illegal placement of ':'"]) {
         ("a `:` is not allowed here", "put text that contains `: ` in quotes, and check the indentation")
-    } else if has(&["escape"]) {
-        ("this escape is not known", "in double quotes write `\\\\` for a backslash, or use single quotes")
     } else if has(&["must be followed by a valid YAML whitespace"]) {
         ("a space is missing", "write a space after `:` and after `-`")
     } else {

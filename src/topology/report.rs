@@ -1,5 +1,5 @@
 //! Problems and where they stand: everything that is wrong with a file, at once.
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Sorts the problems by place. The same problem found twice (behind an alias, or once a region) is kept once.
+    /// Sorts the problems by place; those of one place stay in the order in which they were found. The same problem found twice (behind an alias, or once a region) is kept once.
     #[must_use]
     pub fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         for problem in &mut problems {
@@ -82,8 +82,9 @@ impl Report {
                 *span = inside(text, *span);
             }
         }
-        problems.sort_by(|a, b| (a.start(), a.severity, a.code, &a.message).cmp(&(b.start(), b.severity, b.code, &b.message)));
-        problems.dedup();
+        problems.sort_by_key(Problem::start);
+        let mut seen = HashSet::new();
+        problems.retain(|problem| seen.insert((problem.start(), problem.code, problem.message.clone())));
         Self { name: name.to_owned(), text: text.into(), problems }
     }
 

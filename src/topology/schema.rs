@@ -1,80 +1,229 @@
-//! The JSON schema of the topology file, for editors.
-use serde_json::{Value, json};
+//! The JSON schema of the topology: what lets an editor complete and underline it.
+//!
+//! Every block is a definition named as the readers name it; a test holds the keys of both together.
+use serde_json::{Map, Value, json};
+
+use super::decode::{ATTRIBUTE_TYPES, NAT_GATEWAYS, PEERING, SECTIONS_NOT_BUILT, WRITES};
 
 /// The schema, draft 2020-12.
 #[must_use]
 pub fn schema() -> Value {
-    let duration = json!({ "type": "string", "pattern": "^[0-9]+[smh]$" });
-    let key = json!({
-        "type": "object", "additionalProperties": false, "required": ["name", "type"],
-        "properties": { "name": { "type": "string" }, "type": { "enum": ["string", "number", "binary"] } }
-    });
-    let flags = json!({
-        "billing": { "const": "on_demand", "default": "on_demand" },
-        "point_in_time_recovery": { "type": "boolean", "default": true },
-        "deletion_protection": { "type": "boolean", "default": true }
-    });
-    let mut table = json!({
-        "partition_key": key, "sort_key": key,
-        "name": { "type": "string", "description": "The name in DynamoDB; `<stack>-<key>` unless told." },
-        "consistency": { "const": "eventual", "default": "eventual" },
-        "writes": { "enum": ["any_region", "one_region", "by_key"], "default": "any_region" },
-        "regions": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
-        "per_region": { "type": "object", "additionalProperties": { "type": "object", "additionalProperties": false, "properties": flags } }
-    });
-    if let (Some(table), Some(flags)) = (table.as_object_mut(), flags.as_object()) {
-        table.extend(flags.clone());
+    let mut top = topology();
+    top.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
+    top.insert("title".into(), json!("mrctl topology"));
+    top.insert(
+        "$defs".into(),
+        json!({
+            "objectives": objectives(),
+            "region": region(),
+            "network": network(),
+            "existing_network": existing_network(),
+            "table": table(),
+            "table_in_region": table_in_region(),
+            "key_attribute": key_attribute(),
+            "rollout": rollout(),
+        }),
+    );
+    Value::Object(top)
+}
+
+const REGION: &str = "^[a-z]{2,}(-[a-z]{2,}){1,2}-[0-9]{1,2}$";
+
+fn block(description: &str, required: &[&str], properties: Value) -> Value {
+    json!({ "description": description, "type": "object", "additionalProperties": false, "required": required, "properties": properties })
+}
+
+fn reference(name: &str, description: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}"), "description": description })
+}
+
+/// Part of the format, refused by this version: completed with its description and underlined.
+fn not_built() -> Value {
+    json!({ "description": "Not built yet in this version.", "not": {} })
+}
+
+fn words<T>(choices: &[(&str, T)]) -> Vec<String> {
+    choices.iter().map(|(word, _)| (*word).to_owned()).collect()
+}
+
+fn duration(description: &str, default: Option<&str>) -> Value {
+    let mut value = json!({ "description": description, "type": "string", "pattern": "^[0-9]+[smh]$" });
+    if let (Some(default), Some(fields)) = (default, value.as_object_mut()) {
+        fields.insert("default".into(), json!(default));
     }
-    let texts = json!({ "type": "array", "items": { "type": "string" } });
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "mrctl topology",
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["version", "stack", "regions"],
-        "properties": {
-            "version": { "const": 1 },
-            "stack": { "type": "string", "pattern": "^[a-z][a-z0-9-]{1,19}$" },
-            "account": { "type": "string", "pattern": "^[0-9]{12}$", "description": "Refuse any other account." },
-            "tags": { "type": "object", "additionalProperties": { "type": "string" }, "maxProperties": 40 },
-            "objectives": {
-                "type": "object", "additionalProperties": false,
-                "properties": { "rto": duration, "rpo": duration, "survive_regions": { "type": "integer", "minimum": 0 } }
+    value
+}
+
+fn region_list(description: &str) -> Value {
+    json!({ "description": description, "type": "array", "minItems": 1, "uniqueItems": true, "items": { "type": "string", "pattern": REGION } })
+}
+
+fn flag(description: &str) -> Value {
+    json!({ "description": description, "type": ["boolean", "null"], "default": true })
+}
+
+fn topology() -> Map<String, Value> {
+    let mut properties = json!({
+        "version": { "description": "The version of the format.", "const": 1 },
+        "stack": { "description": "Begins every name in AWS and is the mark of ownership.", "type": "string", "pattern": "^[a-z][a-z0-9-]{0,18}[a-z0-9]$" },
+        "account": { "description": "The AWS account, in quotes. mrctl refuses any other.", "type": ["string", "integer"], "pattern": "^[0-9]{12}$" },
+        "tags": {
+            "description": "Tags on everything that can carry them.",
+            "type": "object",
+            "maxProperties": 40,
+            "propertyNames": { "pattern": "^(?!aws:|rds:|mrctl:)[A-Za-z0-9_.:/=+@-]{1,128}$" },
+            "additionalProperties": { "type": ["string", "number", "boolean"] },
+        },
+        "objectives": reference("objectives", "What the workload promises. Accepted; judged by a later version."),
+        "regions": {
+            "description": "The regions, in rollout order.",
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": { "pattern": REGION },
+            "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/region" }, { "type": "null" }] },
+        },
+        "network": {
+            "description": "A VPC in every region. Without this section no network is made.",
+            "anyOf": [{ "$ref": "#/$defs/network" }, { "type": "null" }],
+        },
+        "tables": {
+            "description": "DynamoDB global tables, by key.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9_.-]+$" },
+            "additionalProperties": { "$ref": "#/$defs/table" },
+        },
+        "rollout": reference("rollout", "How changes go from region to region."),
+    });
+    if let Some(properties) = properties.as_object_mut() {
+        properties.extend(SECTIONS_NOT_BUILT.iter().map(|section| ((*section).to_owned(), not_built())));
+    }
+    match block("A workload that is live in several AWS regions.", &["version", "stack", "regions"], properties) {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn objectives() -> Value {
+    block(
+        "What the workload promises.",
+        &[],
+        json!({
+            "rto": duration("How long the workload may be down.", None),
+            "rpo": duration("How much of the latest data may be lost.", None),
+            "survive_regions": { "description": "How many regions may be lost at once.", "type": "integer", "minimum": 0 },
+        }),
+    )
+}
+
+fn region() -> Value {
+    block(
+        "A region.",
+        &[],
+        json!({
+            "cidr": { "description": "The range of the region's VPC, /16 to /22. No two regions may overlap.", "type": "string", "pattern": "^([0-9]{1,3}\\.){3}[0-9]{1,3}/(1[6-9]|2[0-2])$" },
+            "state": { "description": "Only `active` in this version.", "const": "active", "default": "active" },
+        }),
+    )
+}
+
+fn network() -> Value {
+    block(
+        "A VPC in every region.",
+        &[],
+        json!({
+            "availability_zones": {
+                "description": "How many zones in each region, or the zone ids to use.",
+                "anyOf": [
+                    { "type": "integer", "minimum": 2, "maximum": 4 },
+                    { "type": "array", "uniqueItems": true, "items": { "type": "string", "pattern": "^[a-z]+[0-9]{1,2}-az[0-9]{1,2}$" } },
+                ],
+                "default": 3,
             },
-            "regions": {
-                "type": "object", "minProperties": 1, "description": "In rollout order.",
-                "additionalProperties": {
-                    "type": ["object", "null"], "additionalProperties": false,
-                    "properties": {
-                        "cidr": { "type": "string", "description": "The VPC's range, /16 to /22." },
-                        "state": { "const": "active", "default": "active" }
-                    }
-                }
+            "nat_gateways": { "description": "The way out of private subnets. Not built yet.", "enum": words(NAT_GATEWAYS), "default": "none" },
+            "endpoints": {
+                "description": "VPC endpoints by the last part of their service name. Not built yet.",
+                "type": "array", "uniqueItems": true, "items": { "type": "string", "pattern": "^[a-z0-9.-]+$" }, "default": [],
             },
-            "network": {
-                "type": ["object", "null"], "additionalProperties": false,
-                "properties": {
-                    "availability_zones": { "oneOf": [{ "type": "integer", "minimum": 2, "maximum": 4 }, texts], "default": 3 },
-                    "nat_gateways": { "enum": ["per_zone", "single", "none"], "default": "none" },
-                    "endpoints": texts,
-                    "peering": { "enum": ["none", "mesh"], "default": "none" },
-                    "existing": {
-                        "type": "object",
-                        "additionalProperties": {
-                            "type": "object", "additionalProperties": false, "required": ["vpc"],
-                            "properties": { "vpc": { "type": "string" }, "public_subnets": texts, "private_subnets": texts }
-                        }
-                    }
-                }
-            },
-            "tables": {
+            "peering": { "description": "Connect the regions' VPCs. Not built yet.", "enum": words(PEERING), "default": "none" },
+            "existing": {
+                "description": "VPCs that are referred to and never touched, by region. Not built yet.",
                 "type": "object",
-                "additionalProperties": { "type": "object", "additionalProperties": false, "required": ["partition_key"], "properties": table }
+                "propertyNames": { "pattern": REGION },
+                "additionalProperties": { "$ref": "#/$defs/existing_network" },
             },
-            "rollout": {
-                "type": "object", "additionalProperties": false,
-                "properties": { "order": texts, "bake": duration, "gate_timeout": duration }
-            }
-        }
-    })
+        }),
+    )
+}
+
+fn existing_network() -> Value {
+    let subnets = |what: &str| json!({ "description": what, "type": "array", "uniqueItems": true, "items": { "type": "string", "pattern": "^subnet-([0-9a-f]{8}|[0-9a-f]{17})$" } });
+    block(
+        "A VPC that exists already.",
+        &["vpc"],
+        json!({
+            "vpc": { "description": "The id of the VPC.", "type": "string", "pattern": "^vpc-([0-9a-f]{8}|[0-9a-f]{17})$" },
+            "public_subnets": subnets("The ids of its public subnets."),
+            "private_subnets": subnets("The ids of its private subnets."),
+        }),
+    )
+}
+
+fn table() -> Value {
+    let mut properties = json!({
+        "name": { "description": "The name in DynamoDB; `<stack>-<key>` by default. May contain {stack} and {account}.", "type": "string", "minLength": 1 },
+        "partition_key": reference("key_attribute", "The partition key."),
+        "sort_key": reference("key_attribute", "The sort key; none by default."),
+        "billing": { "description": "How capacity is paid for.", "const": "on_demand", "default": "on_demand" },
+        "consistency": { "description": "How members of the table agree.", "const": "eventual", "default": "eventual" },
+        "writes": { "description": "How the application avoids lost updates.", "enum": words(WRITES), "default": "any_region" },
+        "point_in_time_recovery": flag("Keep a continuous backup of 35 days."),
+        "deletion_protection": flag("Let nobody delete the table by accident."),
+        "regions": region_list("The regions of the table; all by default."),
+        "per_region": {
+            "description": "What differs in a region of the table.",
+            "type": "object",
+            "propertyNames": { "pattern": REGION },
+            "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/table_in_region" }, { "type": "null" }] },
+        },
+    });
+    add_not_built(&mut properties);
+    block("A DynamoDB global table.", &["partition_key"], properties)
+}
+
+fn table_in_region() -> Value {
+    let mut properties = json!({
+        "point_in_time_recovery": flag("Keep a continuous backup of 35 days; null restores the default."),
+        "deletion_protection": flag("Let nobody delete the member by accident; null restores the default."),
+    });
+    add_not_built(&mut properties);
+    block("What differs in one region.", &[], properties)
+}
+
+fn add_not_built(properties: &mut Value) {
+    if let Some(properties) = properties.as_object_mut() {
+        properties.extend(super::decode::TABLE_NOT_BUILT.iter().map(|key| ((*key).to_owned(), not_built())));
+    }
+}
+
+fn key_attribute() -> Value {
+    block(
+        "A key attribute.",
+        &["name", "type"],
+        json!({
+            "name": { "description": "The attribute's name.", "type": "string", "minLength": 1, "maxLength": 255 },
+            "type": { "description": "The attribute's type.", "enum": words(ATTRIBUTE_TYPES) },
+        }),
+    )
+}
+
+fn rollout() -> Value {
+    block(
+        "How changes go from region to region.",
+        &[],
+        json!({
+            "bake": duration("How long a region is watched before the next one begins.", Some("2m")),
+            "gate_timeout": duration("How long a gate may take to pass.", Some("15m")),
+            "order": region_list("The order of regions, if it is not that of the file."),
+        }),
+    )
 }

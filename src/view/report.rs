@@ -8,7 +8,7 @@ use crate::topology::{Problem, Report, Severity};
 /// More problems than this are counted, not shown.
 const MOST_SHOWN: usize = 200;
 /// Where a line is longer than this, the excerpt would bury the message.
-const LONGEST_LINE: usize = 400;
+const LONGEST_LINE: usize = 240;
 
 /// The report for a terminal (`colour`) or for a log. Ends in a line that counts the problems.
 #[must_use]
@@ -19,9 +19,11 @@ pub fn text(report: &Report, colour: bool) -> String {
     let mut out = String::new();
     for problem in report.problems.iter().take(MOST_SHOWN) {
         let excerpt = has_excerpt(report, problem).then_some(&source);
-        if excerpt.is_none() {
+        if excerpt.is_none()
+            && let Some((_, label)) = problem.labels.first()
+        {
             let (line, column) = report.position(problem);
-            out.push_str(&format!("{}:{line}:{column}:\n", report.name));
+            out.push_str(&format!("{}:{line}:{column}: {label}\n", report.name));
         }
         // Writing into a String does not fail.
         let _ = handler.render_report(&mut out, &Shell { problem, source: excerpt });

@@ -49,7 +49,9 @@ impl<'a> Block<'a> {
 
     /// The line of a key, also when it has no value.
     pub fn entry(&mut self, reading: &mut Reading, key: &'static str) -> Option<&'a Entry> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         reading.asked.entry(self.kind).or_default().insert(key);
         self.entries.iter().find(|entry| entry.key.value == key)
     }
@@ -113,8 +115,9 @@ impl Reading {
     pub fn wrong_type(&mut self, place: Place<'_>, path: &str, wanted: &str, help: &str) {
         // A block that spans many lines is pointed at by its key, which says as much in one line.
         let span = if matches!(place.node.value, Value::Scalar { .. }) { place.node.span } else { place.key };
+        let what = if path.is_empty() { "a topology".to_owned() } else { format!("`{path}`") };
         self.problems.push(
-            Problem::new(codes::DECODE_TYPE, format!("`{path}` must be {wanted}, not {}", place.node.describe()))
+            Problem::new(codes::DECODE_TYPE, format!("{what} must be {wanted}, not {}", place.node.describe()))
                 .at(span, format!("expected {wanted}"))
                 .help(help),
         );

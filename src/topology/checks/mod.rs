@@ -1,0 +1,33 @@
+//! What must be true of a draft beyond the type of each value: a file a theme.
+mod general;
+mod network;
+mod regions;
+mod tables;
+
+use indexmap::IndexMap;
+
+use super::{decode::Draft, report::Problem};
+
+pub use network::{not_built, zone_region};
+pub use tables::member_codes;
+
+/// Runs every check. The names of the tables, with placeholders filled in, by key; and the tags likewise.
+pub fn check(draft: &Draft, problems: &mut Vec<Problem>) -> Resolved {
+    general::version(draft, problems);
+    general::stack(draft, problems);
+    general::account(draft, problems);
+    regions::regions(draft, problems);
+    regions::ranges(draft, problems);
+    network::network(draft, problems);
+    let table_names = tables::tables(draft, problems);
+    let tags = general::tags(draft, &table_names, problems);
+    regions::rollout(draft, problems);
+    Resolved { table_names, tags }
+}
+
+/// Values with their placeholders filled in.
+pub struct Resolved {
+    /// By key.
+    pub table_names: IndexMap<String, String>,
+    pub tags: Vec<(String, String)>,
+}

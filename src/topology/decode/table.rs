@@ -1,0 +1,160 @@
+//! The section `tables`.
+use super::{ATTRIBUTE_TYPES, Block, Place, Reading, WRITES};
+use crate::topology::{
+    codes, merge,
+    model::{AttributeType, Writes},
+    node::{Entry, Value},
+    report::{At, Problem, Span},
+};
+
+/// Settings of the format that this version does not build.
+pub const NOT_BUILT: [&str; 6] = ["indexes", "ttl_attribute", "table_class", "stream", "encryption", "witness"];
+/// What the members of a global table share.
+const SHARED: [&str; 7] = ["partition_key", "sort_key", "consistency", "name", "regions", "billing", "writes"];
+/// What may differ from member to member.
+const MEMBER: [&str; 2] = ["point_in_time_recovery", "deletion_protection"];
+
+/// One entry of `tables`.
+pub struct TableDraft {
+    pub key: At<String>,
+    pub name: Option<At<String>>,
+    pub partition_key: Option<AttributeDraft>,
+    pub sort_key: Option<AttributeDraft>,
+    pub writes: Option<At<Writes>>,
+    /// Nothing: all regions of the file. The span is that of the key.
+    pub regions: Option<At<Vec<At<String>>>>,
+    pub member: MemberDraft,
+    pub per_region: Vec<RegionChange>,
+}
+
+/// A key attribute.
+pub struct AttributeDraft {
+    pub name: Option<At<String>>,
+    pub attribute_type: Option<At<AttributeType>>,
+}
+
+/// The settings of a member; what is absent has its default.
+#[derive(Clone, Copy, Default)]
+pub struct MemberDraft {
+    pub point_in_time_recovery: Option<bool>,
+    pub deletion_protection: Option<bool>,
+}
+
+/// `per_region.<region>`, merged over the table's own settings.
+pub struct RegionChange {
+    pub region: At<String>,
+    pub member: MemberDraft,
+}
+
+pub fn tables(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<TableDraft>> {
+    let entries = reading.entries(place, path)?;
+    Some(entries.iter().filter_map(|entry| table(reading, entry, &format!("{path}.{}", entry.key.value))).collect())
+}
+
+fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft> {
+    let place = Place { node: &entry.value, key: entry.key.span };
+    let entries = match &entry.value.value {
+        // `Orders:` alone lacks its partition key, which says more than "must be a map, not nothing".
+        Value::Scalar { .. } if entry.value.is_null() => &[],
+        _ => reading.entries(place, path)?,
+    };
+    let mut block = Block::over("table", path, entry.key.span, entries);
+    let hint = "write `partition_key: { name: orderId, type: string }`";
+    let draft = TableDraft {
+        key: entry.key.clone(),
+        name: block.optional(reading, "name", |r, place, path| r.text(place, path)),
+        partition_key: block.required(reading, "partition_key", hint, attribute),
+        sort_key: block.optional(reading, "sort_key", attribute),
+        writes: block.optional(reading, "writes", |r, place, path| r.choice(place, path, WRITES)),
+        regions: block.optional(reading, "regions", |r, place, path| r.texts(place, path)),
+        member: member(reading, &mut block),
+        per_region: block.optional(reading, "per_region", |r, place, path| per_region(r, place, path, entries)).unwrap_or_default(),
+    };
+    block.optional(reading, "billing", billing);
+    block.optional(reading, "consistency", consistency);
+    refuse_not_built(reading, &mut block);
+    block.finish(reading);
+    Some(draft)
+}
+
+fn attribute(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<AttributeDraft> {
+    let mut block = reading.block(place, path, "key_attribute")?;
+    let draft = AttributeDraft {
+        name: block.required(reading, "name", "name the attribute: `name: orderId`", |r, place, path| r.text(place, path)),
+        attribute_type: block.required(reading, "type", "write `type: string`, `number` or `binary`", |r, place, path| {
+            r.choice(place, path, ATTRIBUTE_TYPES)
+        }),
+    };
+    block.finish(reading);
+    Some(draft)
+}
+
+fn member(reading: &mut Reading, block: &mut Block<'_>) -> MemberDraft {
+    let mut boolean = |key: &'static str| block.optional(reading, key, |r, place, path| r.boolean(place, path)).map(|flag| flag.value);
+    MemberDraft { point_in_time_recovery: boolean(MEMBER[0]), deletion_protection: boolean(MEMBER[1]) }
+}
+
+fn per_region(reading: &mut Reading, place: Place<'_>, path: &str, table: &[Entry]) -> Option<Vec<RegionChange>> {
+    let entries = reading.entries(place, path)?;
+    let base: Vec<Entry> = table.iter().filter(|entry| MEMBER.contains(&entry.key.value.as_str())).cloned().collect();
+    let table_path = path.rsplit_once('.').map_or(path, |(before, _)| before);
+    let mut changes = Vec::new();
+    for entry in entries {
+        let region_path = format!("{path}.{}", entry.key.value);
+        let over = match &entry.value.value {
+            Value::Scalar { .. } if entry.value.is_null() => &[],
+            _ => match reading.entries(Place { node: &entry.value, key: entry.key.span }, &region_path) {
+                Some(over) => over,
+                None => continue,
+            },
+        };
+        let (shared, own): (Vec<&Entry>, Vec<&Entry>) = over.iter().partition(|change| SHARED.contains(&change.key.value.as_str()));
+        for change in shared {
+            reading.problems.push(
+                Problem::new(codes::TABLE_PER_REGION, format!("`{}` of a table cannot differ from region to region", change.key.value))
+                    .at(change.key.span, "shared by all members of a global table")
+                    .help(format!("set it in `{table_path}`; `per_region` can change `{}` and `{}`", MEMBER[0], MEMBER[1])),
+            );
+        }
+        let own: Vec<Entry> = own.into_iter().cloned().collect();
+        let mut changed = Block::over("table_in_region", &region_path, entry.key.span, &own);
+        MEMBER.iter().for_each(|key| _ = changed.entry(reading, key));
+        refuse_not_built(reading, &mut changed);
+        changed.finish(reading);
+        // Read under the table's own path: a mistake in the shared part is then the same problem and reported once.
+        let merged = merge::merge(&base, &own);
+        let mut merged = Block::over("table_in_region", table_path, entry.key.span, &merged);
+        changes.push(RegionChange { region: entry.key.clone(), member: member(reading, &mut merged) });
+    }
+    Some(changes)
+}
+
+fn billing(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<()> {
+    if matches!(place.node.value, Value::Map(_)) {
+        not_built(reading, "provisioned capacity", place.key, "write `billing: on_demand`, which is also the default");
+        return None;
+    }
+    reading.choice(place, path, &[("on_demand", ())]).map(|_| ())
+}
+
+fn consistency(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<()> {
+    let strong = reading.choice(place, path, &[("eventual", false), ("strong", true)])?;
+    if strong.value {
+        not_built(reading, "`consistency: strong`", strong.span, "write `consistency: eventual`, which is also the default");
+    }
+    Some(())
+}
+
+fn refuse_not_built(reading: &mut Reading, block: &mut Block<'_>) {
+    for key in NOT_BUILT {
+        if let Some(entry) = block.entry(reading, key) {
+            not_built(reading, &format!("`{key}`"), entry.key.span, "remove the setting until mrctl can build it");
+        }
+    }
+}
+
+fn not_built(reading: &mut Reading, what: &str, span: Span, help: &str) {
+    reading.problems.push(
+        Problem::new(codes::TABLE_NOT_BUILT, format!("{what} is not built yet in this version")).at(span, "not built yet").help(help),
+    );
+}
