@@ -258,7 +258,7 @@ fn misfits(schema: &Value, value: &Value, top: &Value, path: &str) -> Vec<String
         Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
         _ => vec![kind],
     };
-    if !types.contains(&kind) && !(kind == "integer" && types.contains(&"number")) {
+    if !(types.contains(&kind) || kind == "integer" && types.contains(&"number")) {
         wrong.push(format!("{path}: {kind} is not {types:?}"));
     }
     if let Some(choices) = schema["enum"].as_array().filter(|choices| !choices.contains(value)) {
@@ -348,7 +348,7 @@ fn is_answered(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 /// How many cases a property is tried with; more on request.
 fn cases(default: u32) -> u32 {
-    std::env::var("MRCTL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var_os("MRCTL_CASES").and_then(|text| text.to_str()?.parse().ok()).unwrap_or(default)
 }
 
 proptest! {

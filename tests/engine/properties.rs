@@ -9,7 +9,7 @@ use super::{
 
 /// How many cases: `MRCTL_CASES`, or 300.
 fn cases() -> u32 {
-    std::env::var("MRCTL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+    std::env::var_os("MRCTL_CASES").and_then(|text| text.to_str()?.parse().ok()).unwrap_or(300)
 }
 
 /// Runs a property over seeds, the same ones every time.
