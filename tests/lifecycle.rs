@@ -98,6 +98,20 @@ fn a_stack_goes_from_nothing_to_live_and_back_twice() {
 }
 
 #[test]
+fn another_range_replaces_the_network_and_leaves_the_tables() {
+    let world = World::new();
+    let text = topology(&["us-east-1", "eu-west-1"], REST);
+    world.write(&text);
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.write(&text.replace("10.10.0.0", "10.99.0.0"));
+    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    assert_eq!((&plan["summary"]["replace"], &plan["summary"]["keep"]), (&12.into(), &16.into()), "{:#}", plan["summary"]);
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy();
+}
+
+#[test]
 fn data_is_never_lost_without_being_named() {
     let world = World::new();
     world.write(&topology(&["us-east-1", "eu-west-1"], REST));
