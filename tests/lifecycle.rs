@@ -140,7 +140,7 @@ fn a_region_joins_and_leaves() {
 
 #[test]
 fn a_kill_anywhere_converges() {
-    let points = std::env::var_os("MRCTL_KILL_POINTS").and_then(|text| text.to_str()?.parse::<u64>().ok()).unwrap_or(10);
+    let points = std::env::var_os("MRCTL_KILL_POINTS").and_then(|text| text.to_str()?.parse::<u64>().ok()).unwrap_or(30);
     let mut tried = 0;
     for point in 0..points {
         let world = World::new();
