@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     plan::{Action, Step, protections},
-    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Want, doc::diff},
+    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Traits, Want, doc::diff},
 };
 
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
@@ -86,7 +86,7 @@ impl Work<'_> {
             && (replaced || step.found.is_none())
             && let Some(found) = self.second_look(kind, &cx, &step.addr, old).await?
         {
-            return self.bring_in_line(kind, &cx, found, want, Doing::Creating).await;
+            return self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await;
         }
         match self.create(kind, &cx, want, old).await? {
             Created::New(id) => {
@@ -95,11 +95,11 @@ impl Work<'_> {
                     return Ok(Left::Exists { id, outputs });
                 }
                 match self.look(kind, &cx, &step.addr).await? {
-                    Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Creating).await,
+                    Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await,
                     None => Ok(Left::Exists { id, outputs }),
                 }
             }
-            Created::WasThere(found) => self.bring_in_line(kind, &cx, *found, want, Doing::Creating).await,
+            Created::WasThere(found) => self.bring_in_line(kind, &cx, *found, want, Doing::Creating, &[]).await,
         }
     }
 
@@ -156,7 +156,7 @@ impl Work<'_> {
         let found = step.found.as_ref().ok_or_else(|| Fault::bug("nothing to wait for"))?;
         until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Waiting).await?;
         match self.look(kind, &cx, &step.addr).await? {
-            Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Waiting).await,
+            Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Waiting, &[]).await,
             None => Err(Fault::new(format!("reading {}", step.addr), Class::NotFound, "it was there and is not any more")),
         }
     }
@@ -169,10 +169,11 @@ impl Work<'_> {
             self.update(kind, &cx, &found, want, step.changes.clone(), doing).await?;
             return Ok(Left::Exists { id: found.id, outputs: found.outputs });
         }
-        self.bring_in_line(kind, &cx, found, want, doing).await
+        self.bring_in_line(kind, &cx, found, want, doing, &step.changes).await
     }
 
-    /// Changes in place what differs, and reads again until nothing does. What the data guard has not seen is never done here.
+    /// Changes in place what differs, and reads again until nothing does. What the data guard has not seen in the plan
+    /// (`planned`) is never done here.
     async fn bring_in_line(
         &self,
         kind: &dyn AnyKind,
@@ -180,9 +181,9 @@ impl Work<'_> {
         mut found: Found<Doc>,
         want: &Want<Doc>,
         doing: Doing,
+        planned: &[Change],
     ) -> Result<Left, Fault> {
         let (traits, began) = (kind.traits(), Instant::now());
-        let approved = doing == Doing::Updating;
         if matches!(found.life, Life::Making(_)) {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
@@ -197,8 +198,8 @@ impl Work<'_> {
                 return Ok(Left::Exists { id: found.id, outputs: found.outputs });
             }
             let fixed = changes.iter().find(|change| traits.fixed.iter().any(|path| change.is_under(path)));
-            let guarded = changes.iter().find(|change| traits.guarded.contains(&change.path.as_str()) && change.to == false);
-            if let Some(change) = fixed.or(guarded.filter(|_| !approved)) {
+            let guarded = changes.iter().find(|change| is_unseen(&traits, change, planned));
+            if let Some(change) = fixed.or(guarded) {
                 let message = format!("`{}` is there and differs in `{}`; a new plan has to decide about that", found.id, change.path);
                 return Err(Fault::new(format!("comparing {}", want.addr), Class::Invalid, message));
             }
@@ -242,7 +243,14 @@ impl Work<'_> {
             // Part of it may have been done: only what still differs is sent again.
             if let Ok(Some(again)) = self.look(kind, cx, &want.addr).await {
                 let left = diff(&again.spec, &want.spec);
-                changes = if doing == Doing::Adopting { left.into_iter().filter(|change| change.is_under("tags")).collect() } else { left };
+                // What began to differ since is the next plan's business where the data guard has a say in it.
+                let (traits, asked) = (kind.traits(), changes.clone());
+                let may_be_sent = |change: &Change| {
+                    let fixed = traits.fixed.iter().any(|path| change.is_under(path));
+                    let only_tags = doing != Doing::Adopting || change.is_under("tags");
+                    only_tags && !fixed && !is_unseen(&traits, change, &asked)
+                };
+                changes = left.into_iter().filter(may_be_sent).collect();
                 found = again;
                 if changes.is_empty() {
                     return Ok(());
@@ -348,6 +356,12 @@ impl Work<'_> {
 /// Whether it stands at that address to stay, and is not the one that is being replaced.
 fn is_at(found: &Found<Doc>, addr: &Addr, old: Option<&str>) -> bool {
     found.addr == *addr && !matches!(found.life, Life::Leaving(_)) && old != Some(&*found.id)
+}
+
+/// Whether a change would turn a guarded setting off although no plan has shown it.
+fn is_unseen(traits: &Traits, change: &Change, seen: &[Change]) -> bool {
+    let guarded = traits.guarded.contains(&change.path.as_str()) && change.to == false;
+    guarded && !seen.iter().any(|other| other.path == change.path && other.to == false)
 }
 
 enum Created {

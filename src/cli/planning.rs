@@ -10,7 +10,7 @@ use crate::{
         Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard, observe,
         order, select,
     },
-    resource::{Addr, Cx, Facts, Kinds, Region},
+    resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
 };
 
@@ -101,11 +101,16 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     if let (Ok(identity), Some(account)) = (&reading.identity, &model.account)
         && identity.account != *account
     {
+        bail!("these credentials are for account {}, the topology is for account {account}; nothing was changed", identity.account);
+    }
+    if let (Err(fault), Some(account)) = (&reading.identity, &model.account) {
         bail!(
-            "these credentials are for account {}, the topology is for account {account}; nothing was read further or changed",
-            identity.account
+            "the topology is for account {account}, and which account these credentials are for could not be read ({fault}); nothing was changed"
         );
     }
+    let refused = reading.zones.iter().filter_map(|(region, zones)| Some((region, zones.as_ref().err()?)));
+    let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
+    observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "availability zones", fault.clone())));
     if !observed.faults.is_empty() {
         let list = observed.faults.iter().map(|(scope, kind, fault)| {
             let advice = fault.advice().map_or_else(String::new, |advice| format!("\n    hint: {advice}"));

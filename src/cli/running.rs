@@ -313,7 +313,8 @@ async fn on_signals(stop: CancellationToken, abandon: CancellationToken) {
 }
 
 fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &Outcome, mut exits: Vec<Exit>, last: u64) -> Exit {
-    if outcome.tally.failed > 0 && outcome.stopped != Some(Stop::Gated) || outcome.tally.skipped > 0 {
+    // A shut gate skips what follows it: that alone is 6 and no failure.
+    if !outcome.failures.is_empty() {
         exits.push(Exit::Failed);
     }
     let word = match outcome.stopped {
