@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Output};
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-use crate::support::sandbox::{fresh_account, running};
+use crate::support::sandbox::{fresh_account, strict};
 
 /// One stack in an account of its own.
 struct World {
@@ -46,7 +46,7 @@ impl World {
         Command::new(env!("CARGO_BIN_EXE_mrctl"))
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("AWS_ENDPOINT_URL", &running().endpoint)
+            .env("AWS_ENDPOINT_URL", &strict().endpoint)
             .env("AWS_ACCESS_KEY_ID", &self.account)
             .env("AWS_SECRET_ACCESS_KEY", "sandbox")
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -261,5 +261,64 @@ fn every_field_changes_in_place_or_is_refused() {
     world.write(&with("availability_zones: 2", ", sort_key: { name: at, type: number }"));
     let said = world.expect(8, &["apply", "--yes", "--no-sweep"]);
     assert!(said.contains("sort_key"), "{said}");
+    world.destroy();
+}
+
+/// Three members: the first made in us-east-1, the others added there.
+fn three() -> World {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world
+}
+
+#[test]
+fn the_oldest_member_stays_for_a_day_and_everything_else_goes() {
+    let world = three();
+    world.write(&topology(&["eu-west-1", "us-west-2"], REST));
+    let remove = ["apply", "--yes", "--allow-data-loss", "us-east-1/*"];
+    let said = world.expect(1, &remove);
+    assert!(said.contains("blocked until"), "{said}");
+    assert!(strict().refusals(&world.account, "DeleteTable", "ValidationException") > 0);
+    let plan = world.plan(&["plan", "--format", "json"]);
+    let steps = plan["steps"].as_array().unwrap();
+    let left: Vec<&str> =
+        steps.iter().filter(|step| step["region"] == "us-east-1").map(|step| step["address"].as_str().unwrap()).collect();
+    assert_eq!(left, ["us-east-1/dynamodb.table/Orders"], "{plan:#}");
+    strict().move_clock(&world.account, jiff::SignedDuration::from_hours(25));
+    world.expect(0, &remove);
+    world.is_converged();
+    world.destroy();
+}
+
+#[test]
+fn the_youngest_member_can_go_at_once() {
+    let world = three();
+    world.write(&topology(&["us-east-1", "us-west-2"], REST));
+    world.expect(0, &["apply", "--yes", "--allow-data-loss", "eu-west-1/*"]);
+    assert_eq!(strict().refusals(&world.account, "DeleteTable", "ValidationException"), 0);
+    world.destroy();
+}
+
+#[test]
+fn a_foreign_interface_in_our_subnet_is_named_and_stays() {
+    let world = World::new();
+    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let (fleet, _) = crate::support::sandbox::fleet(&world.account);
+    let ec2 = fleet.region(&mrctl::resource::Region::new("eu-west-1")).ec2;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let interface = runtime.block_on(async {
+        let ours = aws_sdk_ec2::types::Filter::builder().name("tag:Name").values("shop-private-1").build();
+        let subnets = ec2.describe_subnets().filters(ours).send().await.unwrap();
+        let subnet = subnets.subnets()[0].subnet_id().unwrap();
+        let made = ec2.create_network_interface().subnet_id(subnet).description("of a colleague").send().await.unwrap();
+        made.network_interface().unwrap().network_interface_id().unwrap().to_owned()
+    });
+    let said = world.expect(1, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
+    assert!(said.contains(&interface) && said.contains("of a colleague"), "{said}");
+    assert!(strict().refusals(&world.account, "DeleteSubnet", "DependencyViolation") > 0);
+    runtime.block_on(async { ec2.delete_network_interface().network_interface_id(&interface).send().await.unwrap() });
     world.destroy();
 }

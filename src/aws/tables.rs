@@ -125,7 +125,8 @@ pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region
     let further: BTreeSet<Region> = further.collect();
     let mut candidates = Vec::new();
     for (region, member) in seen.into_iter().chain(look_in(cx, &further, name).await) {
-        let marked = marks(cx, &region, &member).await?.stack;
+        // One that is being made may not show its tags yet.
+        let marked = maybe(marks(cx, &region, &member).await)?.and_then(|marks| marks.stack.clone());
         let is_ours = match marked {
             Some(stack) => stack == cx.owner.stack,
             None => has_marked_member(cx, &region, &member).await,

@@ -121,7 +121,7 @@ async fn read(kind: &dyn AnyKind, cx: &Cx, deadline: Instant) -> Result<Vec<Foun
                 let message = format!("no answer within {} s", REGION_PATIENCE.as_secs());
                 return Err(Fault::new(format!("reading {}", kind.traits().name), Class::Unclear, message));
             }
-            Ok(Err(fault)) if fault.class == Class::Throttled && Instant::now() + pause < deadline => {
+            Ok(Err(fault)) if matches!(fault.class, Class::Throttled | Class::Contention) && Instant::now() + pause < deadline => {
                 sleep(pause).await;
                 pause *= 2;
                 cx = cx.afresh();

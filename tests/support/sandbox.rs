@@ -12,6 +12,8 @@ use mrctl::{
     sandbox::{self, Private, Running},
 };
 
+use super::strict::Strict;
+
 /// Where the emulators are installed: the user's cache, so that they are fetched once for mrctl and its tests.
 pub fn home() -> PathBuf {
     mrctl::cli::sandbox::home().expect("a home folder")
@@ -27,6 +29,12 @@ pub fn running() -> &'static Running {
     SHARED.get_or_init(start).running()
 }
 
+/// What stands in front of it and refuses what AWS refuses.
+pub fn strict() -> &'static Strict {
+    static SHARED: OnceLock<Strict> = OnceLock::new();
+    SHARED.get_or_init(|| Strict::start(&running().endpoint))
+}
+
 /// An account that no other test uses.
 pub fn fresh_account() -> String {
     format!("{:012}", fastrand::u64(100_000_000_000..1_000_000_000_000))
@@ -36,7 +44,7 @@ pub fn fresh_account() -> String {
 pub fn config(account: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(&running().endpoint)
+        .endpoint_url(&strict().endpoint)
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(account, "sandbox", None, None, "tests")))
         .build()
 }

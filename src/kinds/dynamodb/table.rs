@@ -23,6 +23,7 @@ use crate::{
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Unmanaged, Verb, Want,
+        owner::Marks,
     },
     topology::{AttributeType, KeyAttribute, Model, Table as Wanted, TableMember},
 };
@@ -109,10 +110,20 @@ impl Table {
     async fn look(cx: &Cx, name: &str) -> Result<Option<Found<Spec>>, Fault> {
         let region = cx.region()?;
         let Some(member) = tables::member(cx, region, name).await? else { return Ok(None) };
-        let marks = tables::marks(cx, region, &member).await;
-        // Gone between the two reads.
-        let Some(marks) = maybe(marks)? else { return Ok(None) };
         let named_here = cx.model.tables.iter().find(|(_, table)| table.name == name && table.members.contains_key(region));
+        let read = maybe(tables::marks(cx, region, &member).await)?;
+        // A table that comes or goes may not show its tags (field guide 3.1 item 5).
+        let is_leaving = read.is_none() && member.word() == "DELETING";
+        let is_nameless = read.is_none() && member.word() == "CREATING" && !tables::has_marked_member(cx, region, &member).await;
+        let marks = match read {
+            Some(marks) => marks,
+            None if is_nameless => {
+                return Err(Fault::new(UPDATE, Class::Contention, format!("{name} in {region} is being made and shows no tags yet")));
+            }
+            None if is_leaving || member.word() == "CREATING" => Marks::default(),
+            // Gone between the two reads.
+            None => return Ok(None),
+        };
         let carries_ours = marks.stack.as_deref() == Some(&*cx.owner.stack);
         let mut tags = marks.tags;
         let (addr, is_ours) = match (carries_ours, named_here) {
@@ -129,7 +140,8 @@ impl Table {
             },
             // A replica cannot be marked in its create call: a marked member elsewhere speaks for it.
             (false, Some((key, _))) => {
-                let is_ours = marks.stack.is_none() && tables::has_marked_member(cx, region, &member).await;
+                // Whoever's it was, nothing is sent to what is leaving; it is waited for.
+                let is_ours = is_leaving || marks.stack.is_none() && tables::has_marked_member(cx, region, &member).await;
                 tags.marked = false;
                 (Addr::regional(region, Self::NAME, key), is_ours)
             }
@@ -196,8 +208,11 @@ impl Table {
         };
         // The name is taken: by us, when an earlier answer was lost.
         let Some(member) = tables::member(&cx.afresh(), region, &spec.name).await? else { return Err(refused) };
-        let marks = tables::marks(&cx.afresh(), region, &member).await?;
-        if marks.stack.as_deref() == Some(&*cx.owner.stack) { Ok(()) } else { Err(refused) }
+        match maybe(tables::marks(&cx.afresh(), region, &member).await)? {
+            Some(marks) if marks.stack.as_deref() == Some(&*cx.owner.stack) => Ok(()),
+            Some(_) => Err(refused),
+            None => Err(Fault { class: Class::Contention, ..refused }),
+        }
     }
 
     /// The changes that UpdateTable makes, one a call and only when the table is ACTIVE (field guide 3.1 item 9). What differs

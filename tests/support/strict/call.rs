@@ -1,0 +1,129 @@
+//! One request as AWS would read it, and the answers to it.
+use std::{collections::BTreeMap, str::FromStr};
+
+use serde_json::{Value, json};
+use tiny_http::{Header, Request};
+
+/// A signed request, taken apart.
+#[derive(Clone)]
+pub struct Call {
+    pub account: String,
+    pub region: String,
+    pub service: String,
+    pub operation: String,
+    /// The fields of the query protocol (EC2).
+    pub fields: BTreeMap<String, String>,
+    /// The body of the JSON protocol (DynamoDB).
+    pub json: Value,
+    pub head: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+pub struct Refusal {
+    pub code: &'static str,
+    pub message: String,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub head: Vec<Header>,
+    pub body: Vec<u8>,
+}
+
+/// Headers that belong to one connection and not to the message.
+const OF_THE_CONNECTION: [&str; 5] = ["host", "connection", "content-length", "transfer-encoding", "expect"];
+
+impl Call {
+    pub fn read(request: &mut Request) -> Result<Self, String> {
+        let mut body = Vec::new();
+        request.as_reader().read_to_end(&mut body).map_err(|error| error.to_string())?;
+        let head: Vec<(String, String)> = request
+            .headers()
+            .iter()
+            .map(|header| (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned()))
+            .filter(|(name, _)| !OF_THE_CONNECTION.contains(&&**name))
+            .collect();
+        let value = |name: &str| head.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value);
+        // AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …
+        let credential = value("authorization").split("Credential=").nth(1).unwrap_or_default();
+        let mut scope = credential.split(['/', ',']);
+        let mut next = || scope.next().unwrap_or_default().to_owned();
+        let (account, _date, region, service) = (next(), next(), next(), next());
+        let target = value("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
+        let is_json = !target.is_empty();
+        let fields: BTreeMap<String, String> =
+            if is_json { BTreeMap::new() } else { form_urlencoded::parse(&body).into_owned().collect() };
+        let operation = if is_json { target } else { fields.get("Action").cloned().unwrap_or_default() };
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(Self { account, region, service, operation, fields, json, head, body })
+    }
+
+    /// A field of the query protocol.
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+
+    /// Another EC2 question with the same credentials.
+    pub fn ask_ec2(&self, operation: &str) -> Self {
+        let body = format!("Action={operation}&Version=2016-11-15").into_bytes();
+        Self { operation: operation.to_owned(), fields: BTreeMap::new(), body, ..self.clone() }
+    }
+
+    /// Another DynamoDB question with the same credentials, in any region.
+    pub fn ask_dynamodb(&self, operation: &str, region: &str, body: &Value) -> Self {
+        let head = self.head.iter().map(|(name, value)| {
+            let value = match &**name {
+                "authorization" => value.replace(&format!("/{}/dynamodb/", self.region), &format!("/{region}/dynamodb/")),
+                "x-amz-target" => format!("DynamoDB_20120810.{operation}"),
+                _ => value.clone(),
+            };
+            (name.clone(), value)
+        });
+        let head = head.collect();
+        let body_bytes = body.to_string().into_bytes();
+        Self { operation: operation.to_owned(), region: region.to_owned(), json: body.clone(), head, body: body_bytes, ..self.clone() }
+    }
+
+    pub fn refuse(&self, refusal: &Refusal) -> Answer {
+        const ID: &str = "00000000-5712-4c70-8000-000000000000";
+        let Refusal { code, message } = refusal;
+        let (kind, body) = if self.service == "ec2" {
+            let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+            ("text/xml", format!("<Response><Errors>{error}</Errors><RequestID>{ID}</RequestID></Response>"))
+        } else {
+            let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message });
+            ("application/x-amz-json-1.0", body.to_string())
+        };
+        let head = [format!("content-type: {kind}"), format!("x-amzn-requestid: {ID}")];
+        Answer { status: 400, head: head.iter().filter_map(|line| Header::from_str(line).ok()).collect(), body: body.into_bytes() }
+    }
+}
+
+impl Answer {
+    pub fn read(mut response: ureq::http::Response<ureq::Body>) -> Self {
+        let kept = response.headers().iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()));
+        let head = kept.filter_map(|(name, value)| Header::from_bytes(name.as_str(), value.as_bytes()).ok()).collect();
+        let status = response.status().as_u16();
+        match response.body_mut().with_config().limit(u64::MAX).read_to_vec() {
+            Ok(body) => Self { status, head, body },
+            Err(error) => Self::broken(error.to_string()),
+        }
+    }
+
+    /// The strict layer itself failed: nothing AWS says looks like this.
+    pub fn broken(why: String) -> Self {
+        Self { status: 599, head: Vec::new(), body: format!("strict layer: {why}").into_bytes() }
+    }
+
+    pub fn is_success(&self) -> bool {
+        self.status < 300
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}

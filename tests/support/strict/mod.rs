@@ -1,0 +1,128 @@
+//! What stands between mrctl and the emulator in the tests: it refuses, with AWS's own code, what AWS refuses and the emulator
+//! allows, and holds every slow state for two polls.
+//!
+//! It is a server on the loopback address, so the real binary, the clients of a test and anything else see the same AWS. What a
+//! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
+//! and a clock that a test can move.
+mod call;
+mod dynamodb;
+mod ec2;
+mod slow;
+mod xml;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+};
+
+use call::{Answer, Call, Refusal};
+use jiff::{SignedDuration, Timestamp};
+use slow::Slow;
+use tiny_http::{Response, Server};
+
+/// Requests judged side by side.
+const WORKERS: usize = 24;
+
+/// The strict AWS in front of an emulator.
+pub struct Strict {
+    pub endpoint: String,
+    world: Arc<World>,
+}
+
+/// What the strict layer knows beyond the emulator.
+struct World {
+    upstream: String,
+    agent: ureq::Agent,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    slow: Slow,
+    tables: dynamodb::Tables,
+    /// How far a test moved the clock of an account.
+    ahead: BTreeMap<String, SignedDuration>,
+    /// What was refused: account, operation, code.
+    refused: Vec<(String, String, &'static str)>,
+}
+
+impl Strict {
+    /// Starts in front of the emulator at `upstream`; ends with the process.
+    pub fn start(upstream: &str) -> Self {
+        let server = Arc::new(Server::http("127.0.0.1:0").expect("a free port"));
+        let endpoint = format!("http://{}", server.server_addr().to_ip().expect("an address"));
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections_per_host(WORKERS).build().into();
+        let world = Arc::new(World { upstream: upstream.trim_end_matches('/').to_owned(), agent, memory: Mutex::default() });
+        for _ in 0..WORKERS {
+            let (server, world) = (Arc::clone(&server), Arc::clone(&world));
+            thread::spawn(move || {
+                while let Ok(mut request) = server.recv() {
+                    let answer = Call::read(&mut request).map_or_else(Answer::broken, |call| world.answer(&call));
+                    let mut response = Response::from_data(answer.body).with_status_code(answer.status);
+                    for header in &answer.head {
+                        response.add_header(header.clone());
+                    }
+                    // A client that went away, say because it was killed, is no failure of ours.
+                    let _gone = request.respond(response);
+                }
+            });
+        }
+        Self { endpoint, world }
+    }
+
+    /// Moves the clock of an account forward.
+    pub fn move_clock(&self, account: &str, by: SignedDuration) {
+        let mut memory = self.world.memory();
+        let ahead = memory.ahead.entry(account.to_owned()).or_default();
+        *ahead += by;
+    }
+
+    /// How often an operation of an account was refused with a code.
+    pub fn refusals(&self, account: &str, operation: &str, code: &str) -> usize {
+        let memory = self.world.memory();
+        memory.refused.iter().filter(|(of, what, with)| of == account && what == operation && *with == code).count()
+    }
+}
+
+impl World {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn answer(&self, call: &Call) -> Answer {
+        let verdict = match &*call.service {
+            "ec2" => ec2::judge(self, call),
+            "dynamodb" => dynamodb::judge(self, call),
+            _ => Ok(()),
+        };
+        if let Err(refusal) = verdict {
+            self.memory().refused.push((call.account.clone(), call.operation.clone(), refusal.code));
+            return call.refuse(&refusal);
+        }
+        let answer = self.forward(call);
+        match &*call.service {
+            "ec2" => ec2::colour(self, call, answer),
+            "dynamodb" => dynamodb::colour(self, call, answer),
+            _ => answer,
+        }
+    }
+
+    /// What the emulator says to a call.
+    fn forward(&self, call: &Call) -> Answer {
+        let mut ask = self.agent.post(format!("{}/", self.upstream));
+        for (name, value) in &call.head {
+            ask = ask.header(name, value);
+        }
+        ask.send(&call.body[..]).map_or_else(|error| Answer::broken(error.to_string()), Answer::read)
+    }
+
+    fn now(&self, account: &str) -> Timestamp {
+        Timestamp::now() + self.memory().ahead.get(account).copied().unwrap_or_default()
+    }
+}
+
+/// A refusal with AWS's code and text. `rule` says where it is known from.
+fn refuse(code: &'static str, message: impl Into<String>) -> Result<(), Refusal> {
+    Err(Refusal { code, message: message.into() })
+}
