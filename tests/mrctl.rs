@@ -3,5 +3,6 @@ mod architecture;
 mod engine;
 mod lifecycle;
 mod sandbox;
+mod strict;
 mod support;
 mod topology;

@@ -51,8 +51,7 @@ impl Call {
         let (account, _date, region, service) = (next(), next(), next(), next());
         let target = value("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
         let is_json = !target.is_empty();
-        let fields: BTreeMap<String, String> =
-            if is_json { BTreeMap::new() } else { form_urlencoded::parse(&body).into_owned().collect() };
+        let fields: BTreeMap<String, String> = if is_json { BTreeMap::new() } else { form_urlencoded::parse(&body).into_owned().collect() };
         let operation = if is_json { target } else { fields.get("Action").cloned().unwrap_or_default() };
         let json = serde_json::from_slice(&body).unwrap_or_default();
         Ok(Self { account, region, service, operation, fields, json, head, body })

@@ -185,7 +185,8 @@ fn delete_route(world: &World, call: &Call) -> Verdict {
 fn associate(world: &World, call: &Call) -> Verdict {
     let subnet = call.field("SubnetId");
     if world.route_tables(call).iter().any(|found| found.all("associationSet/item/subnetId").any(|at| at == subnet)) {
-        let text = format!("the specified association for route table {} conflicts with an existing association", call.field("RouteTableId"));
+        let text =
+            format!("the specified association for route table {} conflicts with an existing association", call.field("RouteTableId"));
         return refuse("Resource.AlreadyAssociated", text);
     }
     Ok(())
