@@ -21,7 +21,7 @@ use crate::sandbox::Running;
 const CREDENTIALS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The services that `Clients` has, by the names under which their endpoints are configured.
-const SERVICES: [&str; 4] = ["EC2", "DynamoDB", "Resource Groups Tagging API", "STS"];
+const SERVICES: [&str; 6] = ["EC2", "DynamoDB", "Resource Groups Tagging API", "STS", "Application Auto Scaling", "Service Quotas"];
 
 /// Which AWS, as whom, and how badly it behaves.
 #[derive(Clone, Debug, Default)]

@@ -26,6 +26,8 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub sts: aws_sdk_sts::Client,
+    pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    pub quotas: aws_sdk_servicequotas::Client,
 }
 
 /// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
@@ -141,6 +143,8 @@ impl Fleet {
             dynamodb: client!(aws_sdk_dynamodb, config, wire, region),
             tagging: client!(aws_sdk_resourcegroupstagging, config, wire, region),
             sts: client!(aws_sdk_sts, config, wire, region),
+            autoscaling: client!(aws_sdk_applicationautoscaling, config, wire, region),
+            quotas: client!(aws_sdk_servicequotas, config, wire, region),
         };
         clients.entry(region.clone()).or_insert_with(make).clone()
     }
