@@ -216,14 +216,18 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
 
 /// DynamoDB uses one code for "busy" and for quotas (field guide 3.1 item 8); elsewhere it is a quota.
 fn limit_of(op: &str, message: &str) -> Class {
+    // So many changes in so many days or hours: billing mode, table class (field guide 3.1 items 8 and 9).
+    if op.starts_with("dynamodb:") && message.contains("limited to") {
+        return Class::Blocked(None);
+    }
     let busy = ["simultaneously", "tags are being updated", "Subscriber limit exceeded"];
     let is_busy = op.starts_with("dynamodb:") && busy.iter().any(|text| message.contains(text));
     if is_busy { Class::Contention } else { Class::Limit }
 }
 
-/// The validation messages of DynamoDB that a run can do something about (field guide 3.2 items 2 and 6).
+/// The validation messages of DynamoDB that a run can do something about (field guide 3.1 item 9, 3.2 items 2 and 6).
 fn validation(message: &str) -> Class {
-    if message.contains("acted as a source region") {
+    if message.contains("acted as a source region") || message.contains("multiple times within a fixed interval") {
         Class::Blocked(None)
     } else if message.contains("already existed as tables") {
         Class::Exists
@@ -243,6 +247,7 @@ mod tests {
         let source = "Replica cannot be deleted because it has acted as a source region for new replica(s) being added";
         let twice = "one or more replicas already existed as tables.";
         let busy = "Only 10 tables can be created, updated, or deleted simultaneously";
+        let often = "Time to live has been modified multiple times within a fixed interval";
         let class = "Updates to TableClass are limited to 2 times in 30 day(s)";
         let cases: &[(&str, &str, &str, u16, Class)] = &[
             ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
@@ -270,7 +275,8 @@ mod tests {
             ("ec2:AllocateAddress", "AddressLimitExceeded", "", 400, Class::Limit),
             ("dynamodb:TagResource", "LimitExceededException", "Table tags are being updated", 400, Class::Contention),
             ("dynamodb:CreateTable", "LimitExceededException", busy, 400, Class::Contention),
-            ("dynamodb:UpdateTable", "LimitExceededException", class, 400, Class::Limit),
+            ("dynamodb:UpdateTable", "LimitExceededException", class, 400, Class::Blocked(None)),
+            ("dynamodb:UpdateTimeToLive", "ValidationException", often, 400, Class::Blocked(None)),
             ("logs:CreateLogGroup", "LimitExceededException", busy, 400, Class::Limit),
             ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),
             ("dynamodb:DeleteTable", "ValidationException", "protected against deletion", 400, Class::Invalid),

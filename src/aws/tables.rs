@@ -1,9 +1,19 @@
 //! Reads of DynamoDB tables that go across regions. A region that does not answer is left out, never an error of the asker.
+mod change;
+mod expiry;
+mod make;
+mod spec;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ReplicaStatus, TableDescription};
 use futures::future::join_all;
 use jiff::Timestamp;
+
+pub use change::change;
+pub use expiry::{expire_by, expires_by};
+pub use make::{join, make};
+pub use spec::{Billing, Encryption, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, class_found, class_wanted, stream_found};
 
 use super::{
     errors::{fault, maybe},
@@ -11,6 +21,8 @@ use super::{
 };
 use crate::resource::{Cx, Fault, Region, owner::Marks};
 
+pub const CREATE: &str = "dynamodb:CreateTable";
+pub const UPDATE: &str = "dynamodb:UpdateTable";
 /// How long another region may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -33,11 +45,6 @@ impl Member {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.word() == "ACTIVE"
-    }
-
-    #[must_use]
-    pub fn streams(&self) -> bool {
-        self.table.stream_specification().is_some_and(|stream| stream.stream_enabled())
     }
 
     #[must_use]

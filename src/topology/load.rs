@@ -12,10 +12,11 @@ use ipnet::Ipv4Net;
 use super::{
     checks::{self, Resolved},
     codes,
-    decode::{self, AttributeDraft, Draft, MemberDraft, NetworkDraft, Reading, TableDraft, Zones},
+    decode::{self, Draft, NetworkDraft, Reading, Zones},
     model::*,
     node::{self, LARGEST_FILE},
     report::{At, Problem, Report, Span, position},
+    tables::table_model,
 };
 use crate::resource::Region;
 
@@ -168,27 +169,4 @@ fn network_model(draft: &Draft, network: &NetworkDraft) -> Network {
         peering: network.peering.as_ref().map_or(Peering::None, |peering| peering.value),
         existing: existing.collect(),
     }
-}
-
-fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Region]) -> Option<Table> {
-    let key = |attribute: &AttributeDraft| {
-        let name = attribute.name.as_ref()?.value.clone();
-        Some(KeyAttribute { name, attribute_type: attribute.attribute_type.as_ref()?.value })
-    };
-    let codes = checks::member_codes(draft, table);
-    let member = |region: &Region| {
-        let change = table.per_region.iter().find(|change| change.region.value == region.as_str());
-        let MemberDraft { point_in_time_recovery, deletion_protection } = change.map_or(table.member, |change| change.member);
-        TableMember {
-            point_in_time_recovery: point_in_time_recovery.unwrap_or(true),
-            deletion_protection: deletion_protection.unwrap_or(true),
-        }
-    };
-    Some(Table {
-        name,
-        partition_key: key(table.partition_key.as_ref()?)?,
-        sort_key: table.sort_key.as_ref().and_then(key),
-        members: order.iter().filter(|region| codes.contains(&region.as_str())).map(|region| (region.clone(), member(region))).collect(),
-        writes: table.writes.as_ref().map_or(Writes::AnyRegion, |writes| writes.value),
-    })
 }

@@ -18,6 +18,7 @@ mod placeholders;
 mod report;
 mod schema;
 mod suggest;
+mod tables;
 
 pub use codes::{ALL as CODES, Code, Severity, explain};
 #[doc(hidden)]

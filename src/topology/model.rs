@@ -94,6 +94,10 @@ pub struct Table {
     /// The table's members, in rollout order, each with its own settings.
     pub members: IndexMap<Region, TableMember>,
     pub writes: Writes,
+    /// The attribute with the time after which DynamoDB deletes an item; nothing: items stay.
+    pub ttl_attribute: Option<String>,
+    pub table_class: TableClass,
+    pub stream: Stream,
 }
 
 /// What may differ from region to region.
@@ -101,6 +105,32 @@ pub struct Table {
 pub struct TableMember {
     pub point_in_time_recovery: bool,
     pub deletion_protection: bool,
+    pub encryption: Encryption,
+}
+
+/// `table_class`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableClass {
+    Standard,
+    InfrequentAccess,
+}
+
+/// `stream`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    NewAndOldImages,
+    None,
+    /// Not said, and the table has no replicas: whoever turned one on keeps it.
+    Unsaid,
+}
+
+/// Who holds the key that a member is encrypted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    AwsOwned,
+    AwsManaged,
+    /// The ARN of a KMS key of the member's region.
+    Key(String),
 }
 
 /// A key attribute of a table.

@@ -3,7 +3,7 @@
 //! Every block is a definition named as the readers name it; a test holds the keys of both together.
 use serde_json::{Map, Value, json};
 
-use super::decode::{ATTRIBUTE_TYPES, NAT_GATEWAYS, PEERING, SECTIONS_NOT_BUILT, WRITES};
+use super::decode::{ATTRIBUTE_TYPES, ENCRYPTIONS, NAT_GATEWAYS, PEERING, SECTIONS_NOT_BUILT, STREAMS, TABLE_CLASSES, WRITES};
 
 /// The schema, draft 2020-12.
 #[must_use]
@@ -178,6 +178,21 @@ fn table() -> Value {
         "writes": { "description": "How the application avoids lost updates.", "enum": words(WRITES), "default": "any_region" },
         "point_in_time_recovery": flag("Keep a continuous backup of 35 days."),
         "deletion_protection": flag("Let nobody delete the table by accident."),
+        "ttl_attribute": { "description": "The attribute with the time after which an item is deleted; none by default.", "type": ["string", "null"], "minLength": 1, "maxLength": 255 },
+        "table_class": { "description": "What storage and requests cost.", "enum": words(TABLE_CLASSES), "default": "standard" },
+        "stream": { "description": "The stream of a table in one region; with replicas it is always on.", "enum": words(STREAMS) },
+        "encryption": {
+            "description": "Whose key encrypts the table: a word, or the ARN of a KMS key for each region.",
+            "anyOf": [
+                { "type": "string", "enum": words(ENCRYPTIONS) },
+                {
+                    "type": "object",
+                    "propertyNames": { "pattern": REGION },
+                    "additionalProperties": { "type": "string", "pattern": "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$" },
+                },
+            ],
+            "default": "aws_owned",
+        },
         "regions": region_list("The regions of the table; all by default."),
         "per_region": {
             "description": "What differs in a region of the table.",

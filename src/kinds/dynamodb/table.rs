@@ -5,27 +5,23 @@
 //! (DynamoDB developer guide, "How global tables work"), so they are set in each region, by the update after the create.
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, CreateReplicationGroupMemberAction, KeySchemaElement, KeyType, ReplicaStatus, ReplicationGroupUpdate,
-    ScalarAttributeType, StreamSpecification, StreamViewType,
-};
+use aws_sdk_dynamodb::types::{KeyType, ReplicaStatus};
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use jiff::{Timestamp, ToSpan};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     aws::{
         errors::{fault, maybe},
         sweep::tagged,
-        tables::{self, Member},
+        tables::{self, Billing, Encryption, Key, Member, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, UPDATE},
         tags::dynamodb_tags,
     },
     outputs,
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Unmanaged, Verb, Want,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Region, Status, Unmanaged, Verb, Want,
         owner::Marks,
     },
-    topology::{AttributeType, KeyAttribute, Model, Table as Wanted, TableMember},
+    topology::{Model, Stream, Table as Wanted, TableMember},
 };
 
 outputs! { "dynamodb.table":
@@ -35,69 +31,27 @@ outputs! { "dynamodb.table":
     TableName = "name",
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Spec {
-    pub name: String,
-    pub partition_key: Key,
-    pub sort_key: Option<Key>,
-    pub billing: Billing,
-    /// A stream of new and old images, which replication needs; a table without replicas may have any.
-    pub stream: Unmanaged<bool>,
-    pub point_in_time_recovery: bool,
-    pub deletion_protection: bool,
-    /// The other members as this region sees them; a topology wants none here, each is a resource of its own.
-    pub members: Unmanaged<BTreeSet<Region>>,
-    pub tags: Tags,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Key {
-    pub name: String,
-    #[serde(rename = "type")]
-    pub attribute_type: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Billing {
-    OnDemand,
-    Provisioned,
-}
-
 /// `dynamodb.table`.
 pub struct Table;
 
-const CREATE: &str = "dynamodb:CreateTable";
-const UPDATE: &str = "dynamodb:UpdateTable";
 /// Reads of single tables in flight: DescribeTable allows 2,500 a second, ListTagsOfResource far fewer.
 const SIDE_BY_SIDE: usize = 16;
-
-const TYPES: [(AttributeType, &str, ScalarAttributeType); 3] = [
-    (AttributeType::String, "string", ScalarAttributeType::S),
-    (AttributeType::Number, "number", ScalarAttributeType::N),
-    (AttributeType::Binary, "binary", ScalarAttributeType::B),
-];
-
-fn key(key: &KeyAttribute) -> Key {
-    let word = TYPES.iter().find(|(known, ..)| *known == key.attribute_type).map_or("", |(_, word, _)| word);
-    Key { name: key.name.clone(), attribute_type: word.to_owned() }
-}
-
-fn found_key(member: &Member, role: &KeyType) -> Option<Key> {
-    let name = member.table.key_schema().iter().find(|element| element.key_type() == role)?.attribute_name();
-    let attribute = member.table.attribute_definitions().iter().find(|attribute| attribute.attribute_name() == name)?;
-    let word = TYPES.iter().find(|(.., scalar)| scalar == attribute.attribute_type()).map_or("unknown", |(_, word, _)| word);
-    Some(Key { name: name.to_owned(), attribute_type: word.to_owned() })
-}
 
 impl Table {
     fn want(model: &Model, key_in_file: &str, table: &Wanted, region: &Region, member: &TableMember) -> Want<Spec> {
         let spec = Spec {
             name: table.name.clone(),
-            partition_key: key(&table.partition_key),
-            sort_key: table.sort_key.as_ref().map(key),
+            partition_key: Key::wanted(&table.partition_key),
+            sort_key: table.sort_key.as_ref().map(Key::wanted),
             billing: Billing::OnDemand,
-            stream: if table.members.len() > 1 { Unmanaged::Managed(true) } else { Unmanaged::Any },
+            stream: match table.stream {
+                Stream::NewAndOldImages => Unmanaged::Managed(NEW_AND_OLD_IMAGES.to_owned()),
+                Stream::None => Unmanaged::Managed(NO_STREAM.to_owned()),
+                Stream::Unsaid => Unmanaged::Any,
+            },
+            ttl_attribute: table.ttl_attribute.clone(),
+            table_class: tables::class_wanted(table.table_class),
+            encryption: Encryption::wanted(&member.encryption),
             point_in_time_recovery: member.point_in_time_recovery,
             deletion_protection: member.deletion_protection,
             members: Unmanaged::Any,
@@ -147,17 +101,20 @@ impl Table {
             }
             (false, None) => return Ok(None),
         };
-        let Some(partition_key) = found_key(&member, &KeyType::Hash) else {
+        let keys = member.table.key_schema();
+        let Some(partition_key) = Key::found(&member, keys, &KeyType::Hash) else {
             return Err(Fault::bug(format!("{name} has no partition key")));
         };
-        let on_demand = member.table.billing_mode_summary().and_then(|billing| billing.billing_mode()) == Some(&BillingMode::PayPerRequest);
+        let wanted = named_here.and_then(|(_, table)| table.members.get(region)).map(|member| Encryption::wanted(&member.encryption));
         let spec = Spec {
             name: name.to_owned(),
             partition_key,
-            sort_key: found_key(&member, &KeyType::Range),
-            // DynamoDB shows no billing mode for a provisioned table (field guide 1.6).
-            billing: if on_demand { Billing::OnDemand } else { Billing::Provisioned },
-            stream: Unmanaged::Managed(member.streams()),
+            sort_key: Key::found(&member, keys, &KeyType::Range),
+            billing: Billing::found(&member),
+            stream: Unmanaged::Managed(tables::stream_found(&member)),
+            ttl_attribute: tables::expires_by(cx, region, name).await?,
+            table_class: tables::class_found(&member),
+            encryption: Encryption::found(&member, wanted.as_ref()),
             point_in_time_recovery: tables::recoverable(cx, region, name).await?,
             deletion_protection: member.protected(),
             members: Unmanaged::Managed(member.others(region)),
@@ -165,85 +122,6 @@ impl Table {
         };
         let outputs = Outputs::of::<TableArn>(&member.arn).with::<TableName>(name);
         Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: life(&member), ours: is_ours, born: member.born }))
-    }
-
-    /// Adds a member here at the one that is there longest, as the only change of the call (field guide 3.2 item 4). Adding
-    /// always at the same member keeps DynamoDB's 24-hour rule to one table.
-    async fn join(cx: &Cx, name: &str, source: &Region, member: &Member) -> Result<(), Fault> {
-        let region = cx.region()?;
-        if member.others(source).contains(region) {
-            return Ok(()); // An earlier answer was lost.
-        }
-        if !member.is_active() {
-            return Err(Fault::new(UPDATE, Class::Contention, format!("{name} in {source} is {}", member.word())));
-        }
-        let bug = |error: aws_sdk_dynamodb::error::BuildError| Fault::bug(error.to_string());
-        let add = CreateReplicationGroupMemberAction::builder().region_name(region.as_str()).build().map_err(bug)?;
-        let ask = cx.fleet.region(source).dynamodb.update_table().table_name(name);
-        let ask = ask.replica_updates(ReplicationGroupUpdate::builder().create(add).build());
-        ask.send().await.map_err(fault(UPDATE)).map(drop)
-    }
-
-    async fn make(cx: &Cx, want: &Want<Spec>) -> Result<(), Fault> {
-        let (region, spec) = (cx.region()?, &want.spec);
-        let bug = |error: aws_sdk_dynamodb::error::BuildError| Fault::bug(error.to_string());
-        let mut ask = cx.fleet.region(region).dynamodb.create_table().table_name(&spec.name).billing_mode(BillingMode::PayPerRequest);
-        for (key, role) in [(Some(&spec.partition_key), KeyType::Hash), (spec.sort_key.as_ref(), KeyType::Range)] {
-            let Some(key) = key else { continue };
-            let scalar = TYPES.iter().find(|(_, word, _)| *word == key.attribute_type).map(|(.., scalar)| scalar.clone());
-            let scalar = scalar.ok_or_else(|| Fault::bug(format!("`{}` is no attribute type", key.attribute_type)))?;
-            let attribute = AttributeDefinition::builder().attribute_name(&key.name).attribute_type(scalar);
-            ask = ask.attribute_definitions(attribute.build().map_err(bug)?);
-            ask = ask.key_schema(KeySchemaElement::builder().attribute_name(&key.name).key_type(role).build().map_err(bug)?);
-        }
-        if matches!(spec.stream, Unmanaged::Managed(true)) {
-            ask = ask.stream_specification(stream(true)?);
-        }
-        let ask = ask.deletion_protection_enabled(spec.deletion_protection);
-        let ask = ask.set_tags(Some(dynamodb_tags(cx.owner.to_send(&want.addr, &spec.tags))?));
-        let refused = match ask.send().await.map_err(fault(CREATE)) {
-            Ok(_) => return Ok(()),
-            Err(refused) if refused.class == Class::Exists => refused,
-            Err(refused) => return Err(refused),
-        };
-        // The name is taken: by us, when an earlier answer was lost.
-        let Some(member) = tables::member(&cx.afresh(), region, &spec.name).await? else { return Err(refused) };
-        match maybe(tables::marks(&cx.afresh(), region, &member).await)? {
-            Some(marks) if marks.stack.as_deref() == Some(&*cx.owner.stack) => Ok(()),
-            Some(_) => Err(refused),
-            None => Err(Fault { class: Class::Contention, ..refused }),
-        }
-    }
-
-    /// The changes that UpdateTable makes, one a call and only when the table is ACTIVE (field guide 3.1 item 9). What differs
-    /// is read afresh, because re-sending a value that is set already is refused or keeps the table busy for nothing.
-    async fn update_table(cx: &Cx, name: &str, want: &Spec) -> Result<(), Fault> {
-        let (cx, region) = (&cx.afresh(), cx.region()?);
-        let Some(now) = tables::member(cx, region, name).await? else {
-            return Err(Fault::new(UPDATE, Class::NotFound, format!("{name} is not in {region}")));
-        };
-        let ask = || cx.fleet.region(region).dynamodb.update_table().table_name(name);
-        let on_demand = now.table.billing_mode_summary().and_then(|billing| billing.billing_mode()) == Some(&BillingMode::PayPerRequest);
-        let mut calls = Vec::new();
-        if want.billing == Billing::OnDemand && !on_demand {
-            calls.push(ask().billing_mode(BillingMode::PayPerRequest));
-        }
-        if let Unmanaged::Managed(on) = want.stream
-            && on != now.streams()
-        {
-            calls.push(ask().stream_specification(stream(on)?));
-        }
-        if want.deletion_protection != now.protected() {
-            calls.push(ask().deletion_protection_enabled(want.deletion_protection));
-        }
-        let more = calls.len() > 1;
-        let Some(first) = calls.into_iter().next() else { return Ok(()) };
-        let busy = |message: String| Err(Fault::new(UPDATE, Class::Contention, message));
-        if !now.is_active() {
-            return busy(format!("{name} is {}", now.word()));
-        }
-        first.send().await.map_err(fault(UPDATE))?;
-        if more { busy(format!("{name} takes one change at a time")) } else { Ok(()) }
     }
 
     /// When DynamoDB's 24-hour rule lets a source go: it holds until a day after the youngest member it may have sourced.
@@ -256,12 +134,6 @@ impl Table {
         }
         youngest?.checked_add(24.hours()).ok()
     }
-}
-
-fn stream(on: bool) -> Result<StreamSpecification, Fault> {
-    let stream = StreamSpecification::builder().stream_enabled(on);
-    let stream = if on { stream.stream_view_type(StreamViewType::NewAndOldImages) } else { stream };
-    stream.build().map_err(|error| Fault::bug(error.to_string()))
 }
 
 fn life(member: &Member) -> Life {
@@ -287,7 +159,13 @@ impl Kind for Table {
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (
             Verb::Observe,
-            &["dynamodb:DescribeTable", "dynamodb:ListTagsOfResource", "dynamodb:DescribeContinuousBackups", "tag:GetResources"],
+            &[
+                "dynamodb:DescribeTable",
+                "dynamodb:ListTagsOfResource",
+                "dynamodb:DescribeContinuousBackups",
+                "dynamodb:DescribeTimeToLive",
+                "tag:GetResources",
+            ],
         ),
         (
             Verb::Create,
@@ -307,7 +185,16 @@ impl Kind for Table {
                 "iam:CreateServiceLinkedRole",
             ],
         ),
-        (Verb::Update, &["dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups", "dynamodb:TagResource", "dynamodb:UntagResource"]),
+        (
+            Verb::Update,
+            &[
+                "dynamodb:UpdateTable",
+                "dynamodb:UpdateContinuousBackups",
+                "dynamodb:UpdateTimeToLive",
+                "dynamodb:TagResource",
+                "dynamodb:UntagResource",
+            ],
+        ),
         (Verb::Delete, &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica"]),
     ];
     const DATA: bool = true;
@@ -337,8 +224,8 @@ impl Kind for Table {
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
         let (name, here) = (&want.spec.name, cx.region()?);
         match tables::oldest(&cx.afresh(), name, here).await? {
-            Some((source, member)) => Self::join(cx, name, &source, &member).await?,
-            None => Self::make(cx, want).await?,
+            Some((source, member)) => tables::join(cx, &want.spec, &source, &member).await?,
+            None => tables::make(cx, want).await?,
         }
         Ok(name.clone())
     }
@@ -360,7 +247,10 @@ impl Kind for Table {
         if found.spec.point_in_time_recovery != want.spec.point_in_time_recovery {
             tables::set_recoverable(cx, &found.id, want.spec.point_in_time_recovery).await?;
         }
-        Self::update_table(cx, &found.id, &want.spec).await
+        if tables::change(cx, &found.id, &want.spec).await? {
+            return Ok(()); // One at a time: the engine waits, reads again and comes back.
+        }
+        tables::expire_by(cx, &found.id, &found.spec.others(), want.spec.ttl_attribute.as_deref()).await
     }
 
     /// In its own region, which removes a replica as well as a table (field guide 3.2 item 6).

@@ -2,6 +2,7 @@
 mod general;
 mod network;
 mod regions;
+mod table_settings;
 mod tables;
 
 use indexmap::IndexMap;

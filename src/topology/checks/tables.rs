@@ -1,6 +1,7 @@
 //! The section `tables`.
 use indexmap::IndexMap;
 
+use super::table_settings::settings;
 use crate::topology::{
     codes,
     decode::{Draft, TableDraft},
@@ -17,6 +18,7 @@ pub fn tables(draft: &Draft, problems: &mut Vec<Problem>) -> IndexMap<String, St
     for table in &draft.tables {
         attributes(table, problems);
         regions(draft, table, problems);
+        settings(draft, table, problems);
         let Some(name) = name(draft, table, problems) else {
             names.insert(table.key.value.clone(), table.key.value.clone());
             continue;

@@ -1,19 +1,21 @@
 //! The tree of nodes becomes a [`Draft`]: typed values with spans, not yet checked against each other.
 //!
 //! Whatever could not be read is absent from the draft and stands in the problems instead.
+mod encryption;
 mod network;
 mod reader;
 mod table;
 
 use std::time::Duration;
 
+pub use encryption::{EncryptionDraft, KeysDraft};
 pub use network::{NetworkDraft, Zones};
 pub use reader::{Block, Place, Reading};
 pub use table::{AttributeDraft, MemberDraft, NOT_BUILT as TABLE_NOT_BUILT, TableDraft};
 
 use crate::topology::{
     codes,
-    model::{AttributeType, NatGateways, Peering, Writes},
+    model::{AttributeType, Encryption, NatGateways, Peering, Stream, TableClass, Writes},
     node::Node,
     report::{At, Problem, Span},
 };
@@ -25,6 +27,11 @@ pub const PEERING: &[(&str, Peering)] = &[("none", Peering::None), ("mesh", Peer
 pub const WRITES: &[(&str, Writes)] = &[("any_region", Writes::AnyRegion), ("one_region", Writes::OneRegion), ("by_key", Writes::ByKey)];
 pub const ATTRIBUTE_TYPES: &[(&str, AttributeType)] =
     &[("string", AttributeType::String), ("number", AttributeType::Number), ("binary", AttributeType::Binary)];
+
+pub const TABLE_CLASSES: &[(&str, TableClass)] = &[("standard", TableClass::Standard), ("infrequent_access", TableClass::InfrequentAccess)];
+pub const STREAMS: &[(&str, Stream)] = &[("new_and_old_images", Stream::NewAndOldImages), ("none", Stream::None)];
+/// The words of `encryption`; a map of keys is the third way to write it.
+pub const ENCRYPTIONS: &[(&str, Encryption)] = &[("aws_owned", Encryption::AwsOwned), ("aws_managed", Encryption::AwsManaged)];
 
 /// Sections of the format that this version does not build.
 pub const SECTIONS_NOT_BUILT: [&str; 8] = ["aurora", "services", "iam", "dns", "alarms", "alerts", "dashboard", "ignore"];

@@ -181,7 +181,7 @@ impl Reading {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy>(&mut self, place: Place<'_>, path: &str, choices: &[(&str, T)]) -> Option<At<T>> {
+    pub fn choice<T: Clone>(&mut self, place: Place<'_>, path: &str, choices: &[(&str, T)]) -> Option<At<T>> {
         let text = self.text(place, path)?;
         let found = choices.iter().find(|(word, _)| *word == text.value);
         if found.is_none() {
@@ -197,7 +197,7 @@ impl Reading {
                     .help(help),
             );
         }
-        found.map(|(_, value)| At { value: *value, span: text.span })
+        found.map(|(_, value)| At { value: value.clone(), span: text.span })
     }
 
     /// A list of texts. An entry that is no text is reported and left out.

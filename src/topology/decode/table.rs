@@ -1,16 +1,31 @@
 //! The section `tables`.
-use super::{ATTRIBUTE_TYPES, Block, Place, Reading, WRITES};
+use super::{
+    ATTRIBUTE_TYPES, Block, Place, Reading, STREAMS, TABLE_CLASSES, WRITES,
+    encryption::{EncryptionDraft, encryption},
+};
 use crate::topology::{
     codes, merge,
-    model::{AttributeType, Writes},
+    model::{AttributeType, Stream, TableClass, Writes},
     node::{Entry, Value},
     report::{At, Problem, Span},
 };
 
 /// Settings of the format that this version does not build.
-pub const NOT_BUILT: [&str; 6] = ["indexes", "ttl_attribute", "table_class", "stream", "encryption", "witness"];
-/// What the members of a global table share.
-const SHARED: [&str; 7] = ["partition_key", "sort_key", "consistency", "name", "regions", "billing", "writes"];
+pub const NOT_BUILT: [&str; 2] = ["indexes", "witness"];
+/// What the members of a global table share, or what names its regions itself (DynamoDB developer guide, "How global tables work").
+const SHARED: [&str; 11] = [
+    "partition_key",
+    "sort_key",
+    "consistency",
+    "name",
+    "regions",
+    "billing",
+    "writes",
+    "ttl_attribute",
+    "table_class",
+    "stream",
+    "encryption",
+];
 /// What may differ from member to member.
 const MEMBER: [&str; 2] = ["point_in_time_recovery", "deletion_protection"];
 
@@ -21,6 +36,10 @@ pub struct TableDraft {
     pub partition_key: Option<AttributeDraft>,
     pub sort_key: Option<AttributeDraft>,
     pub writes: Option<At<Writes>>,
+    pub ttl_attribute: Option<At<String>>,
+    pub table_class: Option<At<TableClass>>,
+    pub stream: Option<At<Stream>>,
+    pub encryption: Option<EncryptionDraft>,
     /// Nothing: all regions of the file. The span is that of the key.
     pub regions: Option<At<Vec<At<String>>>>,
     pub member: MemberDraft,
@@ -66,6 +85,10 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft>
         partition_key: block.required(reading, "partition_key", hint, attribute),
         sort_key: block.optional(reading, "sort_key", attribute),
         writes: block.optional(reading, "writes", |r, place, path| r.choice(place, path, WRITES)),
+        ttl_attribute: block.optional(reading, "ttl_attribute", |r, place, path| r.text(place, path)),
+        table_class: block.optional(reading, "table_class", |r, place, path| r.choice(place, path, TABLE_CLASSES)),
+        stream: block.optional(reading, "stream", |r, place, path| r.choice(place, path, STREAMS)),
+        encryption: block.optional(reading, "encryption", encryption),
         regions: block.optional(reading, "regions", |r, place, path| r.texts(place, path)),
         member: member(reading, &mut block),
         per_region: block.optional(reading, "per_region", |r, place, path| per_region(r, place, path, entries)).unwrap_or_default(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    refuse,
+    dynamodb_settings as settings, refuse,
     slow::Who,
 };
 
@@ -43,12 +43,12 @@ const CHANGES: [&str; 9] = [
 ];
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-fn name(call: &Call) -> String {
+pub fn name(call: &Call) -> String {
     let text = call.json["TableName"].as_str().or_else(|| call.json["ResourceArn"].as_str()).unwrap_or_default();
     text.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-fn who(call: &Call, region: &str) -> Who {
+pub fn who(call: &Call, region: &str) -> Who {
     (call.account.clone(), region.to_owned(), name(call))
 }
 
@@ -64,6 +64,9 @@ fn missing(name: &str) -> Verdict {
 pub fn judge(world: &World, call: &Call) -> Verdict {
     let (me, name) = (who(call, &call.region), name(call));
     // Every look and every refused try is time going by.
+    if call.operation == "DescribeTable" {
+        settings::arrive(world, call);
+    }
     let state = if call.operation == "DescribeTable" { world.memory().slow.peek(&me) } else { None };
     match &*call.operation {
         "DescribeTable" if state == Some("HIDDEN") => {
@@ -96,6 +99,9 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "TagResource" | "UntagResource" if world.memory().tables.tags.remove(&me).is_some() => {
             refuse("LimitExceededException", format!("Table tags are being updated: {name}"))
         }
+        // 3.1.5: as above, in the words of another service team.
+        "DescribeTimeToLive" | "UpdateTimeToLive" if is_new(world, &me) => missing(&name),
+        "DescribeTimeToLive" | "UpdateTimeToLive" => settings::judge_ttl(world, call),
         _ => Ok(()),
     }
 }
@@ -105,6 +111,7 @@ fn is_new(world: &World, me: &Who) -> bool {
 }
 
 fn update(world: &World, call: &Call) -> Verdict {
+    settings::judge(world, call)?;
     let replicas = call.json["ReplicaUpdates"].as_array().cloned().unwrap_or_default();
     let changes = CHANGES.iter().filter(|field| call.json.get(**field).is_some()).count();
     if replicas.is_empty() {
@@ -176,13 +183,13 @@ fn is_no_source(world: &World, call: &Call, region: &str) -> Verdict {
 }
 
 /// The table as the emulator has it in a region; null when it has none.
-fn describe(world: &World, call: &Call, region: &str) -> Value {
+pub fn describe(world: &World, call: &Call, region: &str) -> Value {
     let ask = call.ask_dynamodb("DescribeTable", region, &json!({ "TableName": name(call) }));
     world.forward(&ask).json()["Table"].clone()
 }
 
 /// The regions of a global table, as the emulator has them.
-fn members(world: &World, call: &Call, region: &str) -> Vec<String> {
+pub fn members(world: &World, call: &Call, region: &str) -> Vec<String> {
     let table = describe(world, call, region);
     let replicas = table["Replicas"].as_array().cloned().unwrap_or_default();
     let mut regions: Vec<String> = replicas.iter().filter_map(|replica| replica["RegionName"].as_str().map(str::to_owned)).collect();
@@ -204,6 +211,7 @@ pub fn colour(world: &World, call: &Call, answer: Answer) -> Answer {
     let now = world.now(&call.account);
     match &*call.operation {
         "CreateTable" => {
+            settings::forget(world, call);
             let mut memory = world.memory();
             memory.tables.born.insert(me.clone(), now);
             memory.tables.backups.insert(me.clone(), ());
@@ -226,8 +234,10 @@ pub fn colour(world: &World, call: &Call, answer: Answer) -> Answer {
                 memory.tables.sourced.push((me.clone(), region.to_owned(), now));
                 memory.slow.begin(added, "HIDDEN");
             }
+            settings::follow(world, call);
             world.memory().slow.begin(me, "UPDATING");
         }
+        "UpdateTimeToLive" => settings::note_ttl(world, call),
         "TagResource" | "UntagResource" => {
             world.memory().tables.tags.insert(me, ());
         }

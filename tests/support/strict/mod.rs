@@ -6,6 +6,7 @@
 //! and a clock that a test can move.
 mod call;
 mod dynamodb;
+mod dynamodb_settings;
 mod ec2;
 mod slow;
 mod xml;
@@ -41,6 +42,7 @@ struct World {
 struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
+    settings: dynamodb_settings::Settings,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was refused: account, operation, code.

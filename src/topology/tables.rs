@@ -1,0 +1,50 @@
+//! A table's draft becomes its part of the model: defaults filled in, `per_region` merged.
+use super::{
+    checks,
+    decode::{AttributeDraft, Draft, EncryptionDraft, MemberDraft, TableDraft},
+    model::{Encryption, KeyAttribute, Stream, Table, TableClass, TableMember, Writes},
+};
+use crate::resource::Region;
+
+/// The table of a draft that passed every check. `order`: the regions in rollout order.
+pub fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Region]) -> Option<Table> {
+    let codes = checks::member_codes(draft, table);
+    let members: Vec<&Region> = order.iter().filter(|region| codes.contains(&region.as_str())).collect();
+    Some(Table {
+        name,
+        partition_key: key(table.partition_key.as_ref()?)?,
+        sort_key: table.sort_key.as_ref().and_then(key),
+        writes: table.writes.as_ref().map_or(Writes::AnyRegion, |writes| writes.value),
+        ttl_attribute: table.ttl_attribute.as_ref().map(|attribute| attribute.value.clone()),
+        table_class: table.table_class.as_ref().map_or(TableClass::Standard, |class| class.value),
+        // Replication copies from a stream of new and old images (DynamoDB developer guide, "How global tables work").
+        stream: match &table.stream {
+            _ if members.len() > 1 => Stream::NewAndOldImages,
+            Some(stream) => stream.value,
+            None => Stream::Unsaid,
+        },
+        members: members.into_iter().map(|region| (region.clone(), member(table, region))).collect(),
+    })
+}
+
+fn key(attribute: &AttributeDraft) -> Option<KeyAttribute> {
+    let name = attribute.name.as_ref()?.value.clone();
+    Some(KeyAttribute { name, attribute_type: attribute.attribute_type.as_ref()?.value })
+}
+
+fn member(table: &TableDraft, region: &Region) -> TableMember {
+    let change = table.per_region.iter().find(|change| change.region.value == region.as_str());
+    let MemberDraft { point_in_time_recovery, deletion_protection } = change.map_or(table.member, |change| change.member);
+    TableMember {
+        point_in_time_recovery: point_in_time_recovery.unwrap_or(true),
+        deletion_protection: deletion_protection.unwrap_or(true),
+        encryption: match &table.encryption {
+            None => Encryption::AwsOwned,
+            Some(EncryptionDraft::Word(word)) => word.value.clone(),
+            Some(EncryptionDraft::Keys(keys)) => {
+                let key = keys.keys.iter().find(|(of, _)| of.value == region.as_str()).and_then(|(_, key)| key.as_ref());
+                key.map_or(Encryption::AwsOwned, |key| Encryption::Key(key.value.clone()))
+            }
+        },
+    }
+}
