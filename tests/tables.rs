@@ -90,3 +90,103 @@ fn a_kill_between_the_settings_converges() {
         world.destroy();
     }
 }
+
+fn index(name: &str, attribute: &str, rest: &str) -> String {
+    format!("      {name}: {{ partition_key: {{ name: {attribute}, type: string }}{rest} }}\n")
+}
+
+const NO_LOSS: [&str; 3] = ["apply", "--yes", "--no-sweep"];
+const LOSS: [&str; 5] = ["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"];
+
+/// The changes of indexes that were sent, each with its region: `eu-west-1 Create by-customer`.
+fn index_changes(world: &World) -> Vec<String> {
+    let sent = strict().updates_with(&world.account, "GlobalSecondaryIndexUpdates");
+    let words = sent.iter().flat_map(|(region, body)| {
+        let updates = body["GlobalSecondaryIndexUpdates"].as_array().unwrap();
+        let update = updates[0].as_object().unwrap();
+        update.iter().map(|(verb, index)| format!("{region} {verb} {}", index["IndexName"].as_str().unwrap())).collect::<Vec<_>>()
+    });
+    words.collect()
+}
+
+#[test]
+fn indexes_are_made_changed_and_removed_one_at_a_time_and_once() {
+    let world = World::new();
+    let with = |lines: &[String]| table(&format!("    indexes:\n{}", lines.concat()));
+    let (customer, state) = (index("by-customer", "customer", ""), index("by-state", "state", ", projection: keys_only"));
+    apply(&world, &with(&[customer.clone(), state.clone()]));
+    assert_eq!(index_changes(&world), [""; 0], "they come with the table");
+
+    let time = index("by-time", "at", ", projection: [total, note]");
+    let place = index("by-place", "place", "");
+    world.write(&with(&[customer.clone(), state.clone(), time.clone(), place.clone()]));
+    let said = world.expect(0, &["apply", "--yes", "--no-sweep", "--format", "json"]);
+    assert!(["index by-place CREATING", "index by-time CREATING"].iter().all(|step| said.contains(step)), "{said}");
+    world.is_converged();
+    let changes = index_changes(&world);
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    // The list of attributes has no order.
+    apply(&world, &with(&[customer.clone(), state.clone(), index("by-time", "at", ", projection: [note, total]"), place.clone()]));
+
+    // One goes, another has a new projection: both are lost, and have to be named.
+    let state = index("by-state", "state", "");
+    world.write(&with(&[customer.clone(), state.clone(), time.clone()]));
+    let said = world.expect(8, &NO_LOSS);
+    assert!(said.contains("would lose indexes.by-place and indexes.by-state"), "{said}");
+    world.expect(0, &LOSS);
+    world.is_converged();
+    let changes: Vec<String> = index_changes(&world).split_off(2);
+    let verbs: Vec<&str> = changes.iter().filter_map(|change| change.split_once(' ')).map(|(_, what)| what).collect();
+    assert_eq!(verbs, ["Delete by-place", "Delete by-state", "Create by-state"]);
+
+    // A member that joins has them all.
+    world.write(&with(&[customer, state, time]).replace("eu-west-1: {", "us-west-2: { cidr: 10.50.0.0/16 }\n  eu-west-1: {"));
+    world.expect(0, &NO_LOSS);
+    world.is_converged();
+    assert_eq!(index_changes(&world).len(), 5);
+    for code in ["ValidationException", "LimitExceededException"] {
+        assert_eq!(strict().refusals(&world.account, "UpdateTable", code), 0, "{code}");
+    }
+    world.destroy();
+}
+
+#[test]
+fn local_indexes_come_with_the_table_and_stay() {
+    let world = World::new();
+    let with = |rest: &str| table(&format!("    sort_key: {{ name: at, type: number }}\n    deletion_protection: false\n{rest}"));
+    let local = "    indexes:\n      by-total: { local: true, sort_key: { name: total, type: number } }\n";
+    apply(&world, &with(local));
+    world.write(&with(""));
+    let said = world.expect(8, &NO_LOSS);
+    assert!(said.contains("AWS cannot change local_indexes.by-total in place"), "{said}");
+    world.expect(0, &LOSS);
+    world.is_converged();
+    // Every member is new: none joined one of the old.
+    world.write(&with(local));
+    world.expect(0, &LOSS);
+    world.is_converged();
+    world.destroy();
+}
+
+#[test]
+fn a_kill_between_index_changes_converges() {
+    let before = table(&format!("    indexes:\n{}{}", index("by-a", "a", ""), index("by-b", "b", "")));
+    let after = table(&format!("    indexes:\n{}{}", index("by-b", "b", ", projection: keys_only"), index("by-c", "c", "")));
+    std::thread::scope(|scope| {
+        for (call, side) in [(1, "before"), (1, "after"), (2, "after"), (3, "before"), (3, "after"), (4, "before"), (4, "after")] {
+            let (before, after) = (&before, &after);
+            scope.spawn(move || {
+                let world = World::new();
+                apply(&world, before);
+                world.write(after);
+                let inject = format!("kill@{call}:{side}");
+                world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
+                world.expect(0, &LOSS);
+                world.is_converged();
+                let changes = index_changes(&world);
+                assert_eq!(changes.len(), 4, "{inject}: {changes:?}");
+                world.destroy();
+            });
+        }
+    });
+}

@@ -14,7 +14,7 @@ use super::{
     settle::{Pauses, Timing, Voice, readable, until_gone, until_ready},
 };
 use crate::{
-    plan::{Action, Step, protections},
+    plan::{Action, Step, loses, protections},
     resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Traits, Want, doc::diff},
 };
 
@@ -156,7 +156,7 @@ impl Work<'_> {
         let found = step.found.as_ref().ok_or_else(|| Fault::bug("nothing to wait for"))?;
         until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Waiting).await?;
         match self.look(kind, &cx, &step.addr).await? {
-            Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Waiting, &[]).await,
+            Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Waiting, &step.changes).await,
             None => Err(Fault::new(format!("reading {}", step.addr), Class::NotFound, "it was there and is not any more")),
         }
     }
@@ -183,7 +183,7 @@ impl Work<'_> {
         doing: Doing,
         planned: &[Change],
     ) -> Result<Left, Fault> {
-        let (traits, began) = (kind.traits(), Instant::now());
+        let (traits, mut began, mut last) = (kind.traits(), Instant::now(), None);
         if matches!(found.life, Life::Making(_)) {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
@@ -198,10 +198,14 @@ impl Work<'_> {
                 return Ok(Left::Exists { id: found.id, outputs: found.outputs });
             }
             let fixed = changes.iter().find(|change| traits.fixed.iter().any(|path| change.is_under(path)));
-            let guarded = changes.iter().find(|change| is_unseen(&traits, change, planned));
+            let guarded = changes.iter().find(|change| is_unseen(&traits, &found.spec, change, planned));
             if let Some(change) = fixed.or(guarded) {
                 let message = format!("`{}` is there and differs in `{}`; a new plan has to decide about that", found.id, change.path);
                 return Err(Fault::new(format!("comparing {}", want.addr), Class::Invalid, message));
+            }
+            // Each change may take as long: the patience is with one that does not come about.
+            if last.as_ref() != Some(&changes) {
+                (began, last) = (Instant::now(), Some(changes.clone()));
             }
             if began.elapsed() > traits.patience.ready {
                 let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
@@ -248,7 +252,7 @@ impl Work<'_> {
                 let may_be_sent = |change: &Change| {
                     let fixed = traits.fixed.iter().any(|path| change.is_under(path));
                     let only_tags = doing != Doing::Adopting || change.is_under("tags");
-                    only_tags && !fixed && !is_unseen(&traits, change, &asked)
+                    only_tags && !fixed && !is_unseen(&traits, &again.spec, change, &asked)
                 };
                 changes = left.into_iter().filter(may_be_sent).collect();
                 found = again;
@@ -358,10 +362,9 @@ fn is_at(found: &Found<Doc>, addr: &Addr, old: Option<&str>) -> bool {
     found.addr == *addr && !matches!(found.life, Life::Leaving(_)) && old != Some(&*found.id)
 }
 
-/// Whether a change would turn a guarded setting off although no plan has shown it.
-fn is_unseen(traits: &Traits, change: &Change, seen: &[Change]) -> bool {
-    let guarded = traits.guarded.contains(&change.path.as_str()) && change.to == false;
-    guarded && !seen.iter().any(|other| other.path == change.path && other.to == false)
+/// Whether a change would lose something although no plan has shown it.
+fn is_unseen(traits: &Traits, found: &Doc, change: &Change, seen: &[Change]) -> bool {
+    loses(traits, found, change).is_some() && !seen.iter().any(|other| other.path == change.path && other.to == change.to)
 }
 
 enum Created {

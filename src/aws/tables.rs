@@ -1,6 +1,7 @@
 //! Reads of DynamoDB tables that go across regions. A region that does not answer is left out, never an error of the asker.
 mod change;
 mod expiry;
+mod indexes;
 mod make;
 mod spec;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 
 pub use change::change;
 pub use expiry::{expire_by, expires_by};
+pub use indexes::{Index, Projection, global_found, index_under_way, local_found};
 pub use make::{join, make};
 pub use spec::{Billing, Encryption, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, class_found, class_wanted, stream_found};
 
@@ -158,6 +160,12 @@ pub async fn seen_from(cx: &Cx, regions: BTreeSet<Region>, name: &str, here: &Re
     // One that is not ready speaks for all: the members hear of a change at different times.
     statuses.sort_by_key(|status| *status == ReplicaStatus::Active);
     if seen.is_empty() { None } else { Some(statuses.into_iter().next()) }
+}
+
+/// An index that is under way at one of these members, and where.
+pub async fn index_elsewhere(cx: &Cx, regions: &BTreeSet<Region>, name: &str) -> Option<String> {
+    let seen = look_in(cx, regions, name).await;
+    seen.iter().find_map(|(region, member)| Some(format!("{} in {region}", index_under_way(member)?)))
 }
 
 /// Whether point-in-time recovery is on. While a table is being made there is nothing to ask (field guide 3.1 item 5).

@@ -200,6 +200,10 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
             step.action = Action::Keep;
             step.why = "it is being made".to_owned();
             step.waiting = Some(now.clone());
+            // Data is not changed, after the wait, by a step that did not say so.
+            if asked.traits.data {
+                step.changes = changes.into_iter().filter(|change| !is_fixed(&asked.traits, change)).collect();
+            }
         }
         Life::Broken(now) if asked.traits.data => {
             step.action = Action::Hold;

@@ -1,6 +1,8 @@
 //! The data guard: no data is lost unless it is named on the command line.
+use std::collections::BTreeSet;
+
 use super::{Action, Finding, Severity, Step};
-use crate::resource::{Addr, Kinds};
+use crate::resource::{Addr, Change, Doc, Kinds, Traits, doc::at};
 
 /// One `--allow-data-loss` value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,26 +81,38 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
             let fixed: Vec<&str> = step.changes.iter().map(|change| change.path.as_str()).collect();
             format!("would be deleted and made anew: AWS cannot change {} in place", fixed.join(", "))
         }
-        Action::Update | Action::Adopt => {
-            let lost: Vec<&str> = step
-                .changes
-                .iter()
-                .filter(|change| traits.guarded.contains(&change.path.as_str()) && change.from == true && change.to == false)
-                .map(|change| change.path.as_str())
-                .collect();
+        Action::Update | Action::Adopt | Action::Keep => {
+            let found = step.found.as_ref().map(|found| &found.spec)?;
+            let lost: BTreeSet<String> = step.changes.iter().filter_map(|change| loses(&traits, found, change)).collect();
             if lost.is_empty() {
                 return None;
             }
-            format!("would lose {}", lost.join(" and "))
+            format!("would lose {}", lost.into_iter().collect::<Vec<_>>().join(" and "))
         }
-        Action::Keep | Action::Create | Action::Leave | Action::Hold => return None,
+        Action::Create | Action::Leave | Action::Hold => return None,
     };
     Some(Refusal { addr: step.addr.clone(), message })
 }
 
+/// What a change in place loses: a guarded setting that is turned off, or an entry of a guarded map that is removed, or made
+/// anew because it cannot change. An entry that joins the map loses nothing.
+#[must_use]
+pub fn loses(traits: &Traits, found: &Doc, change: &Change) -> Option<String> {
+    traits.guarded.iter().find_map(|path| match at(found, path) {
+        Some(Doc::Object(entries)) => {
+            let mut entries = entries.keys().map(|entry| format!("{path}.{entry}"));
+            entries.find(|entry| change.is_under(entry))
+        }
+        _ => Some((*path).to_owned()).filter(|path| change.path == *path && change.from == true && change.to == false),
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::resource::{AnyKind, Erased};
 
     #[test]
     fn an_allowance_is_all_a_region_or_an_address() {
@@ -108,5 +122,19 @@ mod tests {
         for wrong in ["", "*", "/*", "eu-west-1", "eu-*/*", "eu-west-1/dynamodb.table/*"] {
             assert!(Allowance::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_entry_of_a_guarded_map_is_lost_when_it_goes_or_changes() {
+        let mut traits = Erased(crate::kinds::dynamodb::table::Table).traits();
+        traits.guarded = &["protected", "indexes"];
+        let found = json!({ "protected": true, "indexes": { "by.name": { "projection": "all" } } });
+        let lost = |path: &str, from: Doc, to: Doc| loses(&traits, &found, &Change { path: path.to_owned(), from, to });
+        assert_eq!(lost("protected", json!(true), json!(false)).as_deref(), Some("protected"));
+        assert_eq!(lost("protected", json!(false), json!(true)), None);
+        assert_eq!(lost("indexes.by.name", json!({}), Doc::Null).as_deref(), Some("indexes.by.name"));
+        assert_eq!(lost("indexes.by.name.projection", json!("all"), json!("keys_only")).as_deref(), Some("indexes.by.name"));
+        assert_eq!(lost("indexes.by", Doc::Null, json!({})), None);
+        assert_eq!(lost("stream", json!(true), json!(false)), None);
     }
 }

@@ -192,7 +192,7 @@ impl<'a> Build<'a> {
         self.kinds.get(&step.addr.kind).ok()?.lane(&step.addr, spec?)
     }
 
-    /// Removals of one lane go youngest first: what is not marked yet, then by age, the oldest last.
+    /// Removals of one lane go youngest first: what is not marked yet, then by age, the oldest last. Then [`Self::joins`].
     fn lanes(&mut self) {
         let mut removals: BTreeMap<String, Vec<Removal>> = BTreeMap::new();
         for node in self.graph.node_indices() {
@@ -208,6 +208,26 @@ impl<'a> Build<'a> {
             lane.reverse();
             for pair in lane.windows(2) {
                 self.edge_if_free(pair[0].3, pair[1].3, Reason::Lane);
+            }
+        }
+        self.joins();
+    }
+
+    /// What joins a lane becomes like those that are there: it waits until they are as they should be, and where they are made
+    /// anew, until all of the old ones are gone.
+    fn joins(&mut self) {
+        let ops: Vec<(NodeIndex, Op, String)> = self
+            .graph
+            .node_indices()
+            .filter_map(|node| Some((node, self.graph[node].clone(), self.lane_of(&self.graph[node])?)))
+            .filter(|(_, op, _)| op.step().and_then(|step| self.traits(step)).is_some_and(|traits| traits.data))
+            .collect();
+        let replaces = |op: &Op| op.step().is_some_and(|step| self.steps[step].action == Action::Replace);
+        let first: Vec<_> =
+            ops.iter().filter(|(_, op, _)| matches!(op, Op::Change(_)) || matches!(op, Op::Remove(_)) && replaces(op)).cloned().collect();
+        for (make, _, lane) in ops.iter().filter(|(_, op, _)| matches!(op, Op::Make(_))) {
+            for (before, ..) in first.iter().filter(|(_, _, other)| other == lane) {
+                self.edge_if_free(*before, *make, Reason::Lane);
             }
         }
     }

@@ -125,7 +125,8 @@ pub trait Kind: Send + Sync + 'static {
     const SERVES: bool = false;
     /// Whether it holds data: delete, replace and the loss of a `GUARDED` field need `--allow-data-loss`.
     const DATA: bool = false;
-    /// Boolean paths whose change from true to false is guarded on a kind that holds data.
+    /// What is guarded on a kind that holds data: a boolean path that turns from true to false, and an entry of a map that is
+    /// removed or changes (an index cannot change; it is made anew).
     const GUARDED: &'static [&'static str] = &[];
     /// Boolean path of a protection that has to be lifted just before the delete.
     const PROTECTION: Option<&'static str> = None;

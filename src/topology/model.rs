@@ -98,6 +98,28 @@ pub struct Table {
     pub ttl_attribute: Option<String>,
     pub table_class: TableClass,
     pub stream: Stream,
+    /// Secondary indexes by name, in the order of the file.
+    pub indexes: IndexMap<String, TableIndex>,
+}
+
+/// One entry of `indexes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableIndex {
+    /// Of a local index: that of the table.
+    pub partition_key: KeyAttribute,
+    pub sort_key: Option<KeyAttribute>,
+    pub projection: Projection,
+    /// Whether it sorts each partition of the table; otherwise it is global.
+    pub local: bool,
+}
+
+/// Which attributes an index carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Projection {
+    All,
+    KeysOnly,
+    /// These, beside the keys.
+    Attributes(Vec<String>),
 }
 
 /// What may differ from region to region.

@@ -3,7 +3,7 @@
 //! Every block is a definition named as the readers name it; a test holds the keys of both together.
 use serde_json::{Map, Value, json};
 
-use super::decode::{ATTRIBUTE_TYPES, ENCRYPTIONS, NAT_GATEWAYS, PEERING, SECTIONS_NOT_BUILT, STREAMS, TABLE_CLASSES, WRITES};
+use super::decode::{ATTRIBUTE_TYPES, ENCRYPTIONS, NAT_GATEWAYS, PEERING, PROJECTIONS, SECTIONS_NOT_BUILT, STREAMS, TABLE_CLASSES, WRITES};
 
 /// The schema, draft 2020-12.
 #[must_use]
@@ -20,6 +20,7 @@ pub fn schema() -> Value {
             "existing_network": existing_network(),
             "table": table(),
             "table_in_region": table_in_region(),
+            "index": index(),
             "key_attribute": key_attribute(),
             "rollout": rollout(),
         }),
@@ -178,6 +179,12 @@ fn table() -> Value {
         "writes": { "description": "How the application avoids lost updates.", "enum": words(WRITES), "default": "any_region" },
         "point_in_time_recovery": flag("Keep a continuous backup of 35 days."),
         "deletion_protection": flag("Let nobody delete the table by accident."),
+        "indexes": {
+            "description": "Secondary indexes by name.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9_.-]{3,255}$" },
+            "additionalProperties": { "$ref": "#/$defs/index" },
+        },
         "ttl_attribute": { "description": "The attribute with the time after which an item is deleted; none by default.", "type": ["string", "null"], "minLength": 1, "maxLength": 255 },
         "table_class": { "description": "What storage and requests cost.", "enum": words(TABLE_CLASSES), "default": "standard" },
         "stream": { "description": "The stream of a table in one region; with replicas it is always on.", "enum": words(STREAMS) },
@@ -218,6 +225,26 @@ fn add_not_built(properties: &mut Value) {
     if let Some(properties) = properties.as_object_mut() {
         properties.extend(super::decode::TABLE_NOT_BUILT.iter().map(|key| ((*key).to_owned(), not_built())));
     }
+}
+
+fn index() -> Value {
+    block(
+        "A secondary index.",
+        &[],
+        json!({
+            "partition_key": reference("key_attribute", "The partition key; a local index has that of its table."),
+            "sort_key": reference("key_attribute", "The sort key; none by default."),
+            "projection": {
+                "description": "The attributes that the index carries.",
+                "anyOf": [
+                    { "type": "string", "enum": words(PROJECTIONS) },
+                    { "type": "array", "minItems": 1, "maxItems": 20, "uniqueItems": true, "items": { "type": "string", "minLength": 1, "maxLength": 255 } },
+                ],
+                "default": "all",
+            },
+            "local": { "description": "Sorts each partition of the table in another way. Only at the creation of the table.", "type": "boolean", "default": false },
+        }),
+    )
 }
 
 fn key_attribute() -> Value {

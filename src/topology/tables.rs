@@ -1,8 +1,8 @@
 //! A table's draft becomes its part of the model: defaults filled in, `per_region` merged.
 use super::{
     checks,
-    decode::{AttributeDraft, Draft, EncryptionDraft, MemberDraft, TableDraft},
-    model::{Encryption, KeyAttribute, Stream, Table, TableClass, TableMember, Writes},
+    decode::{AttributeDraft, Draft, EncryptionDraft, IndexDraft, MemberDraft, ProjectionDraft, TableDraft},
+    model::{Encryption, KeyAttribute, Projection, Stream, Table, TableClass, TableIndex, TableMember, Writes},
 };
 use crate::resource::Region;
 
@@ -23,6 +23,7 @@ pub fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Reg
             Some(stream) => stream.value,
             None => Stream::Unsaid,
         },
+        indexes: table.indexes.iter().filter_map(|draft| Some((draft.name.value.clone(), index(table, draft)?))).collect(),
         members: members.into_iter().map(|region| (region.clone(), member(table, region))).collect(),
     })
 }
@@ -30,6 +31,19 @@ pub fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Reg
 fn key(attribute: &AttributeDraft) -> Option<KeyAttribute> {
     let name = attribute.name.as_ref()?.value.clone();
     Some(KeyAttribute { name, attribute_type: attribute.attribute_type.as_ref()?.value })
+}
+
+fn index(table: &TableDraft, index: &IndexDraft) -> Option<TableIndex> {
+    let partition_key = if index.is_local() { &table.partition_key } else { &index.partition_key };
+    let projection = match &index.projection {
+        None => Projection::All,
+        Some(ProjectionDraft::Word(word)) => word.clone(),
+        Some(ProjectionDraft::Attributes(list)) => {
+            Projection::Attributes(list.value.iter().map(|attribute| attribute.value.clone()).collect())
+        }
+    };
+    let sort_key = index.sort_key.as_ref().and_then(key);
+    Some(TableIndex { partition_key: key(partition_key.as_ref()?)?, sort_key, projection, local: index.is_local() })
 }
 
 fn member(table: &TableDraft, region: &Region) -> TableMember {

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::{operation::update_table::builders::UpdateTableFluentBuilder, types::BillingMode};
 
 use super::{
-    Billing, Encryption, Member, NO_STREAM, Spec, UPDATE, class_found, look_in, member,
-    spec::{class_of, stream_of},
+    Billing, Encryption, Index, Member, NO_STREAM, Spec, UPDATE, class_found, global_found, index_under_way,
+    indexes::deletion,
+    local_found, look_in, member,
+    spec::{class_of, definitions, stream_of},
     stream_found,
 };
 use crate::{
     aws::errors::fault,
-    resource::{Class, Cx, Fault, Region, Unmanaged},
+    resource::{Change, Class, Cx, Fault, Region, Unmanaged},
 };
 
 type Has = Box<dyn Fn(&Member) -> bool + Send + Sync>;
@@ -34,16 +36,19 @@ struct Next {
 ///
 /// # Errors
 /// What AWS refused; contention while the table is busy, or while the change is on its way from another region.
-pub async fn change(cx: &Cx, name: &str, want: &Spec) -> Result<bool, Fault> {
+pub async fn change(cx: &Cx, name: &str, want: &Spec, changes: &[Change]) -> Result<bool, Fault> {
     let (cx, region) = (&cx.afresh(), cx.region()?);
     let Some(now) = member(cx, region, name).await? else {
         return Err(Fault::new(UPDATE, Class::NotFound, format!("{name} is not in {region}")));
     };
     let ask = cx.fleet.region(region).dynamodb.update_table().table_name(name);
-    let Some(next) = next(&now, want, &ask)? else { return Ok(false) };
+    let Some(next) = next(&now, want, changes, &ask)? else { return Ok(false) };
     let busy = |message: String| Err(Fault::new(UPDATE, Class::Contention, message));
     if !now.is_active() {
         return busy(format!("{name} is {}", now.word()));
+    }
+    if let Some(index) = index_under_way(&now) {
+        return busy(index);
     }
     if let Some(has) = &next.shared
         && let Some(other) = elsewhere(cx, region, &now, name, has).await
@@ -54,8 +59,16 @@ pub async fn change(cx: &Cx, name: &str, want: &Spec) -> Result<bool, Fault> {
     Ok(true)
 }
 
-fn next(now: &Member, want: &Spec, ask: &UpdateTableFluentBuilder) -> Result<Option<Next>, Fault> {
-    let ask = ask.clone();
+/// Index removals come first, then billing, index creations come last (field guide 3.1 item 9).
+fn next(now: &Member, want: &Spec, changes: &[Change], ask: &UpdateTableFluentBuilder) -> Result<Option<Next>, Fault> {
+    let (there, ask) = (global_found(now), ask.clone());
+    // What the plan did not show is not lost.
+    let is_planned = |name: &str| changes.iter().any(|change| change.is_under(&format!("indexes.{name}")));
+    if let Some((name, index)) = there.iter().find(|(name, index)| want.indexes.get(*name) != Some(*index) && is_planned(name)) {
+        let (name, old, ask) = (name.clone(), index.clone(), ask.global_secondary_index_updates(deletion(name)?));
+        let what = format!("the removal of index {name}");
+        return Ok(Some(Next { what, ask, shared: Some(shared(move |member| global_found(member).get(&name) != Some(&old))) }));
+    }
     if want.billing == Billing::OnDemand && Billing::found(now) != Billing::OnDemand {
         let shared = Some(shared(|member| Billing::found(member) == Billing::OnDemand));
         return Ok(Some(Next { what: "billing on demand".to_owned(), ask: ask.billing_mode(BillingMode::PayPerRequest), shared }));
@@ -84,6 +97,14 @@ fn next(now: &Member, want: &Spec, ask: &UpdateTableFluentBuilder) -> Result<Opt
     if want.deletion_protection != now.protected() {
         let ask = ask.deletion_protection_enabled(want.deletion_protection);
         return Ok(Some(Next { what: "deletion protection".to_owned(), ask, shared: None }));
+    }
+    if let Some((name, index)) = want.indexes.iter().find(|(name, _)| !there.contains_key(*name)) {
+        let keys = [Some(&want.partition_key), want.sort_key.as_ref()].into_iter().flatten();
+        let locals = local_found(now);
+        let used = keys.chain(there.values().chain(locals.values()).chain([index]).flat_map(Index::keys));
+        let ask = ask.set_attribute_definitions(Some(definitions(used)?)).global_secondary_index_updates(index.creation(name)?);
+        let (what, name, wanted) = (format!("index {name}"), name.clone(), index.clone());
+        return Ok(Some(Next { what, ask, shared: Some(shared(move |member| global_found(member).get(&name) == Some(&wanted))) }));
     }
     Ok(None)
 }

@@ -29,6 +29,11 @@ pub async fn make(cx: &Cx, want: &Want<Spec>) -> Result<(), Fault> {
     };
     let encryption = Some(&spec.encryption).filter(|encryption| **encryption != Encryption::AwsOwned);
     let ask = ask.set_stream_specification(stream).set_sse_specification(encryption.map(Encryption::specification));
+    let global = spec.indexes.iter().map(|(name, index)| index.global(name)).collect::<Result<Vec<_>, _>>()?;
+    let local = spec.local_indexes.iter().map(|(name, index)| index.local(name)).collect::<Result<Vec<_>, _>>()?;
+    // An empty list is refused.
+    let ask = ask.set_global_secondary_indexes(Some(global).filter(|list| !list.is_empty()));
+    let ask = ask.set_local_secondary_indexes(Some(local).filter(|list| !list.is_empty()));
     let ask = ask.set_tags(Some(dynamodb_tags(cx.owner.to_send(&want.addr, &spec.tags))?));
     let refused = match ask.send().await.map_err(fault(CREATE)) {
         Ok(_) => return Ok(()),

@@ -1,5 +1,5 @@
 //! A member of a table in the words of the topology, and the same in DynamoDB's.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::{
     error::BuildError,
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Member;
+use super::{Index, Member};
 use crate::{
     resource::{Fault, Region, Tags, Unmanaged},
     topology::{self, AttributeType, KeyAttribute},
@@ -21,6 +21,10 @@ pub struct Spec {
     pub name: String,
     pub partition_key: Key,
     pub sort_key: Option<Key>,
+    /// Global secondary indexes by name.
+    pub indexes: BTreeMap<String, Index>,
+    /// Local secondary indexes by name; they are made with the table and stay as they are.
+    pub local_indexes: BTreeMap<String, Index>,
     pub billing: Billing,
     /// What the stream shows, or `none`. A table without replicas may have any where the topology says nothing.
     pub stream: Unmanaged<String>,
@@ -112,8 +116,15 @@ impl Spec {
 
     /// Every attribute that a key uses, and no other: DynamoDB refuses both more and less (field guide 3.1 item 3).
     pub(super) fn definitions(&self) -> Result<Vec<AttributeDefinition>, Fault> {
-        [Some(&self.partition_key), self.sort_key.as_ref()].into_iter().flatten().map(Key::definition).collect()
+        let keys = [Some(&self.partition_key), self.sort_key.as_ref()].into_iter().flatten();
+        definitions(keys.chain(self.indexes.values().chain(self.local_indexes.values()).flat_map(Index::keys)))
     }
+}
+
+/// The definitions of these attributes, each once.
+pub(super) fn definitions<'a>(keys: impl Iterator<Item = &'a Key>) -> Result<Vec<AttributeDefinition>, Fault> {
+    let by_name: BTreeMap<&str, &Key> = keys.map(|key| (&*key.name, key)).collect();
+    by_name.into_values().map(Key::definition).collect()
 }
 
 /// A key schema of a partition key and perhaps a sort key.

@@ -3,7 +3,7 @@
 //! There is no call that makes a global table: the first member is a table, every other one is added by UpdateTable at a
 //! member that is there (field guide 3.2). Tags, point-in-time recovery and deletion protection never follow to a replica
 //! (DynamoDB developer guide, "How global tables work"), so they are set in each region, by the update after the create.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{KeyType, ReplicaStatus};
 use futures::stream::{StreamExt, TryStreamExt, iter};
@@ -13,7 +13,7 @@ use crate::{
     aws::{
         errors::{fault, maybe},
         sweep::tagged,
-        tables::{self, Billing, Encryption, Key, Member, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, UPDATE},
+        tables::{self, Billing, Encryption, Index, Key, Member, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, UPDATE},
         tags::dynamodb_tags,
     },
     outputs,
@@ -43,6 +43,8 @@ impl Table {
             name: table.name.clone(),
             partition_key: Key::wanted(&table.partition_key),
             sort_key: table.sort_key.as_ref().map(Key::wanted),
+            indexes: Self::indexes(table, false),
+            local_indexes: Self::indexes(table, true),
             billing: Billing::OnDemand,
             stream: match table.stream {
                 Stream::NewAndOldImages => Unmanaged::Managed(NEW_AND_OLD_IMAGES.to_owned()),
@@ -58,6 +60,11 @@ impl Table {
             tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&table.name),
         };
         Want::new(Addr::regional(region, Self::NAME, key_in_file), spec)
+    }
+
+    fn indexes(table: &Wanted, local: bool) -> BTreeMap<String, Index> {
+        let of_kind = table.indexes.iter().filter(|(_, index)| index.local == local);
+        of_kind.map(|(name, index)| (name.clone(), Index::wanted(index))).collect()
     }
 
     /// One table of that name in this region, when it is ours or stands where ours should.
@@ -110,6 +117,8 @@ impl Table {
             name: name.to_owned(),
             partition_key,
             sort_key: Key::found(&member, keys, &KeyType::Range),
+            indexes: tables::global_found(&member),
+            local_indexes: tables::local_found(&member),
             billing: Billing::found(&member),
             stream: Unmanaged::Managed(tables::stream_found(&member)),
             ttl_attribute: tables::expires_by(cx, region, name).await?,
@@ -141,7 +150,8 @@ fn life(member: &Member) -> Life {
     match word.as_str() {
         "CREATING" => Life::Making(word),
         // UPDATING is often another region's change arriving; it is no reason to wait (field guide 3.2 item 9).
-        "ACTIVE" | "UPDATING" => Life::Ready,
+        // An index that is filled takes up to hours, in which nothing else of the table can change.
+        "ACTIVE" | "UPDATING" => tables::index_under_way(member).map_or(Life::Ready, Life::Making),
         "DELETING" => Life::Leaving(word),
         _ => Life::Broken(word),
     }
@@ -152,7 +162,7 @@ impl Kind for Table {
     // Settings that a create cannot carry follow in an update, so that every create is one call.
     const UNFINISHED: bool = true;
     const NAME: &'static str = "dynamodb.table";
-    const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key"];
+    const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key", "local_indexes"];
     /// A replica of a table with items takes about ten minutes, of a large one hours; Terraform waits 30 minutes for a replica
     /// and 60 for an update (field guide 3.1 item 4, 3.2 item 4).
     const PATIENCE: Patience = Patience::of(10, 60, 30);
@@ -198,7 +208,7 @@ impl Kind for Table {
         (Verb::Delete, &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica"]),
     ];
     const DATA: bool = true;
-    const GUARDED: &'static [&'static str] = &["point_in_time_recovery", "deletion_protection"];
+    const GUARDED: &'static [&'static str] = &["point_in_time_recovery", "deletion_protection", "indexes"];
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
 
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
@@ -230,7 +240,7 @@ impl Kind for Table {
         Ok(name.clone())
     }
 
-    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).dynamodb;
         let Some(arn) = found.outputs.get("arn") else { return Err(Fault::bug(format!("{} has no ARN", found.addr))) };
         let (set, remove) = cx.owner.to_change(&found.addr, &found.spec.tags, &want.spec.tags);
@@ -247,7 +257,7 @@ impl Kind for Table {
         if found.spec.point_in_time_recovery != want.spec.point_in_time_recovery {
             tables::set_recoverable(cx, &found.id, want.spec.point_in_time_recovery).await?;
         }
-        if tables::change(cx, &found.id, &want.spec).await? {
+        if tables::change(cx, &found.id, &want.spec, changes).await? {
             return Ok(()); // One at a time: the engine waits, reads again and comes back.
         }
         tables::expire_by(cx, &found.id, &found.spec.others(), want.spec.ttl_attribute.as_deref()).await
@@ -287,8 +297,10 @@ impl Kind for Table {
             Life::Broken(word) => Status::Failed(word),
             Life::Ready if member.is_active() => match tables::seen_from(cx, member.others(here), id, here).await {
                 Some(Some(status)) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
+                _ if let Some(now) = tables::index_elsewhere(cx, &member.others(here), id).await => Status::Settling(now),
                 _ => Status::Ready(Outputs::of::<TableArn>(&member.arn).with::<TableName>(id)),
             },
+            Life::Making(word) => Status::Settling(word),
             _ => Status::Settling(member.word().to_owned()),
         })
     }

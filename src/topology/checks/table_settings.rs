@@ -2,7 +2,7 @@
 use super::tables::member_codes;
 use crate::topology::{
     codes,
-    decode::{Draft, EncryptionDraft, KeysDraft, TableDraft},
+    decode::{Draft, EncryptionDraft, IndexDraft, KeysDraft, TableDraft},
     model::{AttributeType, Stream},
     node::shortened,
     report::{At, Problem},
@@ -29,7 +29,8 @@ fn expiry(table: &TableDraft, problems: &mut Vec<Problem>) {
                 .help("the name of an attribute has 1 to 255 characters"),
         );
     }
-    for key in [&table.partition_key, &table.sort_key].into_iter().flatten() {
+    let keys = [&table.partition_key, &table.sort_key].into_iter().flatten();
+    for key in keys.chain(table.indexes.iter().flat_map(IndexDraft::keys)) {
         let (Some(name), Some(of)) = (&key.name, &key.attribute_type) else { continue };
         if name.value == attribute.value && of.value != AttributeType::Number {
             problems.push(

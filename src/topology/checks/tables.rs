@@ -1,10 +1,10 @@
 //! The section `tables`.
 use indexmap::IndexMap;
 
-use super::table_settings::settings;
+use super::{table_indexes::indexes, table_settings::settings};
 use crate::topology::{
     codes,
-    decode::{Draft, TableDraft},
+    decode::{AttributeDraft, Draft, TableDraft},
     node::shortened,
     placeholders::{self, Values},
     report::{At, Problem},
@@ -19,6 +19,7 @@ pub fn tables(draft: &Draft, problems: &mut Vec<Problem>) -> IndexMap<String, St
         attributes(table, problems);
         regions(draft, table, problems);
         settings(draft, table, problems);
+        indexes(table, problems);
         let Some(name) = name(draft, table, problems) else {
             names.insert(table.key.value.clone(), table.key.value.clone());
             continue;
@@ -79,8 +80,13 @@ fn is_name_char(c: char) -> bool {
 }
 
 fn attributes(table: &TableDraft, problems: &mut Vec<Problem>) {
-    let partition = table.partition_key.as_ref().and_then(|key| key.name.as_ref());
-    let sort = table.sort_key.as_ref().and_then(|key| key.name.as_ref());
+    keys(&table.partition_key, &table.sort_key, problems);
+    table.indexes.iter().for_each(|index| keys(&index.partition_key, &index.sort_key, problems));
+}
+
+fn keys(partition: &Option<AttributeDraft>, sort: &Option<AttributeDraft>, problems: &mut Vec<Problem>) {
+    let partition = partition.as_ref().and_then(|key| key.name.as_ref());
+    let sort = sort.as_ref().and_then(|key| key.name.as_ref());
     for name in partition.into_iter().chain(sort) {
         if name.value.is_empty() || name.value.chars().count() > 255 {
             problems.push(

@@ -2,6 +2,7 @@
 //!
 //! Whatever could not be read is absent from the draft and stands in the problems instead.
 mod encryption;
+mod index;
 mod network;
 mod reader;
 mod table;
@@ -9,13 +10,14 @@ mod table;
 use std::time::Duration;
 
 pub use encryption::{EncryptionDraft, KeysDraft};
+pub use index::{IndexDraft, ProjectionDraft};
 pub use network::{NetworkDraft, Zones};
 pub use reader::{Block, Place, Reading};
 pub use table::{AttributeDraft, MemberDraft, NOT_BUILT as TABLE_NOT_BUILT, TableDraft};
 
 use crate::topology::{
     codes,
-    model::{AttributeType, Encryption, NatGateways, Peering, Stream, TableClass, Writes},
+    model::{AttributeType, Encryption, NatGateways, Peering, Projection, Stream, TableClass, Writes},
     node::Node,
     report::{At, Problem, Span},
 };
@@ -30,6 +32,8 @@ pub const ATTRIBUTE_TYPES: &[(&str, AttributeType)] =
 
 pub const TABLE_CLASSES: &[(&str, TableClass)] = &[("standard", TableClass::Standard), ("infrequent_access", TableClass::InfrequentAccess)];
 pub const STREAMS: &[(&str, Stream)] = &[("new_and_old_images", Stream::NewAndOldImages), ("none", Stream::None)];
+/// The words of `projection`; a list of attributes is the third way to write it.
+pub const PROJECTIONS: &[(&str, Projection)] = &[("all", Projection::All), ("keys_only", Projection::KeysOnly)];
 /// The words of `encryption`; a map of keys is the third way to write it.
 pub const ENCRYPTIONS: &[(&str, Encryption)] = &[("aws_owned", Encryption::AwsOwned), ("aws_managed", Encryption::AwsManaged)];
 

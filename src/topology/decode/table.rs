@@ -2,6 +2,7 @@
 use super::{
     ATTRIBUTE_TYPES, Block, Place, Reading, STREAMS, TABLE_CLASSES, WRITES,
     encryption::{EncryptionDraft, encryption},
+    index::{IndexDraft, indexes},
 };
 use crate::topology::{
     codes, merge,
@@ -11,9 +12,9 @@ use crate::topology::{
 };
 
 /// Settings of the format that this version does not build.
-pub const NOT_BUILT: [&str; 2] = ["indexes", "witness"];
+pub const NOT_BUILT: [&str; 1] = ["witness"];
 /// What the members of a global table share, or what names its regions itself (DynamoDB developer guide, "How global tables work").
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     "partition_key",
     "sort_key",
     "consistency",
@@ -25,6 +26,7 @@ const SHARED: [&str; 11] = [
     "table_class",
     "stream",
     "encryption",
+    "indexes",
 ];
 /// What may differ from member to member.
 const MEMBER: [&str; 2] = ["point_in_time_recovery", "deletion_protection"];
@@ -40,6 +42,7 @@ pub struct TableDraft {
     pub table_class: Option<At<TableClass>>,
     pub stream: Option<At<Stream>>,
     pub encryption: Option<EncryptionDraft>,
+    pub indexes: Vec<IndexDraft>,
     /// Nothing: all regions of the file. The span is that of the key.
     pub regions: Option<At<Vec<At<String>>>>,
     pub member: MemberDraft,
@@ -89,6 +92,7 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft>
         table_class: block.optional(reading, "table_class", |r, place, path| r.choice(place, path, TABLE_CLASSES)),
         stream: block.optional(reading, "stream", |r, place, path| r.choice(place, path, STREAMS)),
         encryption: block.optional(reading, "encryption", encryption),
+        indexes: block.optional(reading, "indexes", indexes).unwrap_or_default(),
         regions: block.optional(reading, "regions", |r, place, path| r.texts(place, path)),
         member: member(reading, &mut block),
         per_region: block.optional(reading, "per_region", |r, place, path| per_region(r, place, path, entries)).unwrap_or_default(),
@@ -100,7 +104,7 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft>
     Some(draft)
 }
 
-fn attribute(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<AttributeDraft> {
+pub fn attribute(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<AttributeDraft> {
     let mut block = reading.block(place, path, "key_attribute")?;
     let draft = AttributeDraft {
         name: block.required(reading, "name", "name the attribute: `name: orderId`", |r, place, path| r.text(place, path)),

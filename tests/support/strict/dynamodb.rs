@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    dynamodb_settings as settings, refuse,
+    dynamodb_indexes as indexes, dynamodb_settings as settings, refuse,
     slow::Who,
 };
 
@@ -82,9 +82,16 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         },
         // 41: outside ACTIVE.
         "UpdateTable" | "DeleteTable" if world.memory().slow.poll(&me).is_some() => busy(&name),
+        // 3.1.9: while an index is being made or removed.
+        "DeleteTable" if indexes::is_busy(world, &me) => busy(&name),
         // 3.1.6: within two seconds of a tag write.
         "DeleteTable" if world.memory().tables.tags.remove(&me).is_some() => busy(&name),
-        "UpdateTable" => update(world, call),
+        "UpdateTable" => {
+            indexes::judge(world, call)?;
+            update(world, call)?;
+            indexes::remember(world, call, &call.region, &call.json);
+            Ok(())
+        }
         "DeleteTable" => is_no_source(world, call, &call.region),
         // 41: "Backups are being enabled".
         "UpdateContinuousBackups" if world.memory().tables.backups.remove(&me).is_some() => {
@@ -235,6 +242,7 @@ pub fn colour(world: &World, call: &Call, answer: Answer) -> Answer {
                 memory.slow.begin(added, "HIDDEN");
             }
             settings::follow(world, call);
+            indexes::begin(world, &me, &call.json);
             world.memory().slow.begin(me, "UPDATING");
         }
         "UpdateTimeToLive" => settings::note_ttl(world, call),
@@ -289,6 +297,8 @@ fn described(world: &World, call: &Call, mut answer: Answer) -> Answer {
             }
         }
     }
+    drop(memory);
+    indexes::describe_states(world, &me, &mut table);
     answer.body = json!({ "Table": table }).to_string().into_bytes();
     answer
 }

@@ -11,7 +11,7 @@ use super::{
     World,
     call::{Call, Refusal},
     dynamodb::{describe, members, name, who},
-    refuse,
+    dynamodb_indexes as indexes, refuse,
     slow::{POLLS, Who},
 };
 
@@ -159,8 +159,11 @@ pub fn arrive(world: &World, call: &Call) {
         changes.retain(|(_, left)| *left > 0);
     }
     for change in arrived {
+        indexes::remember(world, call, &call.region, &change);
         let ask = call.ask_dynamodb("UpdateTable", &call.region, &change);
-        world.forward(&ask);
+        let answer = world.forward(&ask);
+        assert!(answer.is_success(), "a change was made twice: {change}: {}", answer.text());
+        indexes::begin(world, &me, &change);
         world.memory().slow.begin(me.clone(), "UPDATING");
     }
 }

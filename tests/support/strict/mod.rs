@@ -6,6 +6,7 @@
 //! and a clock that a test can move.
 mod call;
 mod dynamodb;
+mod dynamodb_indexes;
 mod dynamodb_settings;
 mod ec2;
 mod slow;
@@ -43,8 +44,11 @@ struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
     settings: dynamodb_settings::Settings,
+    leaving_indexes: dynamodb_indexes::Leaving,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
+    /// What was taken: account, operation, region, body.
+    taken: Vec<(String, String, String, serde_json::Value)>,
     /// What was refused: account, operation, code.
     refused: Vec<(String, String, &'static str)>,
 }
@@ -87,6 +91,15 @@ impl Strict {
     }
 }
 
+impl Strict {
+    /// The requests of UpdateTable that were taken in an account and had a field, in their order: region and body.
+    pub fn updates_with(&self, account: &str, field: &str) -> Vec<(String, serde_json::Value)> {
+        let memory = self.world.memory();
+        let with = memory.taken.iter().filter(|(of, .., body)| of == account && body.get(field).is_some());
+        with.map(|(.., region, body)| (region.clone(), body.clone())).collect()
+    }
+}
+
 impl World {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -103,6 +116,10 @@ impl World {
             return call.refuse(&refusal);
         }
         let answer = self.forward(call);
+        if answer.is_success() && call.operation == "UpdateTable" {
+            let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
+            self.memory().taken.push(taken);
+        }
         match &*call.service {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),

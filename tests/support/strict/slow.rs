@@ -21,6 +21,11 @@ impl Slow {
         self.0.get(who).map(|(word, _)| *word)
     }
 
+    /// Whether something of that kind is under way.
+    pub fn any(&self, is: impl Fn(&Who) -> bool) -> bool {
+        self.0.keys().any(is)
+    }
+
     /// The word to show at this poll; nothing once the state is over.
     pub fn poll(&mut self, who: &Who) -> Option<&'static str> {
         let (word, left) = self.0.get_mut(who)?;
