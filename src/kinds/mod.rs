@@ -26,6 +26,8 @@ kinds! {
         subnet::Subnet,
         internet_gateway::InternetGateway,
         internet_gateway_attachment::InternetGatewayAttachment,
+        elastic_ip::ElasticIp,
+        nat_gateway::NatGateway,
         route_table::RouteTable,
     }
     dynamodb {

@@ -110,7 +110,8 @@ struct Known {
 impl Known {
     fn remember(&mut self, step: &Step, kinds: &Kinds) {
         self.decided.insert(step.addr.clone());
-        let delete_first = kinds.get(&step.addr.kind).is_ok_and(|kind| kind.traits().replace == Replace::DeleteFirst);
+        let holds = |traits: Traits| traits.replace == Replace::DeleteFirst && !traits.lets_go;
+        let delete_first = kinds.get(&step.addr.kind).is_ok_and(|kind| holds(kind.traits()));
         if let Some(found) = step.found.as_ref().filter(|_| delete_first && step.action == Action::Replace) {
             let key = |(field, value): (&str, &str)| {
                 (step.addr.kind.to_string(), step.addr.scope.to_string(), field.to_owned(), value.to_owned())
@@ -148,10 +149,12 @@ struct Asked<'a> {
 }
 
 fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, known: &Known, findings: &mut Vec<Finding>) -> Step {
+    let is_silent = |region: &Region| asked.regions.get(region).is_some_and(|state| state.state != Reach::Reachable);
+    if let Some(found) = &found {
+        keep_silent_references(&mut want.spec, &found.spec, &|addr| addr.region().is_some_and(is_silent));
+    }
     let refers = targets(&want.spec);
-    if let Some(region) = want.addr.region()
-        && asked.regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
-    {
+    if want.addr.region().is_some_and(is_silent) {
         let mut step = Step::hold(want, found, "its region did not answer".to_owned());
         step.refers = refers;
         return step;
@@ -161,6 +164,10 @@ fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, kno
     }
     if let Some(held) = refers.iter().find(|target| known.held.contains(*target)) {
         let why = format!("it needs {held}, which cannot be decided now");
+        return Step::hold(want, found, why);
+    }
+    if let Some(held) = want.after.iter().find(|other| found.is_none() && known.held.contains(*other)) {
+        let why = format!("it comes after {held}, which cannot be decided now");
         return Step::hold(want, found, why);
     }
     if let Some(missing) = refers.iter().find(|target| !known.decided.contains(*target)) {
@@ -182,6 +189,19 @@ fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, kno
         step.found = Some(found);
     }
     step
+}
+
+/// A reference into a region that did not answer is taken for what it was: nothing says that it moved, and what lives here must
+/// not be held for it.
+fn keep_silent_references(want: &mut Doc, found: &Doc, is_silent: &dyn Fn(&Addr) -> bool) {
+    let known: BTreeMap<String, Link> = links(found).into_iter().collect();
+    for (path, link) in links(want) {
+        let Link::To { addr, field } = link else { continue };
+        let Some(Link::Is { value, kind, field: given, scope }) = known.get(&path) else { continue };
+        if is_silent(&addr) && *kind == *addr.kind && *given == field && *scope == addr.scope {
+            resolve(want, &|at, of| (*at == addr && *of == field).then(|| value.clone()));
+        }
+    }
 }
 
 fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mut Vec<Finding>) {
@@ -313,8 +333,8 @@ fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
     let mut graph = DiGraph::<Addr, ()>::new();
     let nodes: BTreeMap<Addr, _> = wants.iter().map(|want| (want.addr.clone(), graph.add_node(want.addr.clone()))).collect();
     for want in &wants {
-        for target in targets(&want.spec) {
-            if let Some(before) = nodes.get(&target) {
+        for target in targets(&want.spec).iter().chain(&want.after) {
+            if let Some(before) = nodes.get(target) {
                 graph.add_edge(*before, nodes[&want.addr], ());
             }
         }

@@ -164,8 +164,16 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The kinds' own lists, followed when making and reversed when removing.
+    /// The kinds' own lists and the single resources that a want names, followed when making; the lists are reversed when
+    /// removing.
     fn after(&mut self) {
+        for step in self.steps {
+            for other in step.want.iter().flat_map(|want| &want.after) {
+                if let (Some(before), Some(after)) = (self.ready.get(other), self.ready.get(&step.addr)) {
+                    self.edge(*before, *after, Reason::After);
+                }
+            }
+        }
         for (index, step) in self.steps.iter().enumerate() {
             let Some(traits) = self.traits(index).copied() else { continue };
             for rule in traits.after {

@@ -15,13 +15,22 @@ pub struct Want<S> {
     pub spec: S,
     /// Why it cannot be decided now (a fact is unknown); the step becomes `hold`.
     pub hold: Option<String>,
+    /// What has to be ready first though no field refers to it: single resources, where `Kind::AFTER` names whole kinds.
+    pub after: Vec<Addr>,
 }
 
 impl<S> Want<S> {
+    /// The same want, after others.
+    #[must_use]
+    pub fn after(mut self, others: impl IntoIterator<Item = Addr>) -> Self {
+        self.after.extend(others);
+        self
+    }
+
     /// A want that depends on nothing unknown.
     #[must_use]
     pub fn new(addr: Addr, spec: S) -> Self {
-        Self { addr, spec, hold: None }
+        Self { addr, spec, hold: None, after: Vec::new() }
     }
 }
 
@@ -129,6 +138,9 @@ pub trait Kind: Send + Sync + 'static {
     const GUARDED: &'static [&'static str] = &[];
     /// Boolean path of a protection that has to be lifted just before the delete.
     const PROTECTION: Option<&'static str> = None;
+    /// Whether AWS removes it while others still refer to it (a route to a NAT gateway becomes a black hole): those that do are
+    /// changed in place when it is replaced, not replaced with it.
+    const LETS_GO: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
@@ -190,6 +202,7 @@ pub struct Traits {
     pub data: bool,
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
+    pub lets_go: bool,
     pub twice: bool,
     pub unfinished: bool,
 }
@@ -228,7 +241,7 @@ fn write<S: Serialize>(addr: &Addr, spec: &S) -> Result<Doc, Fault> {
 }
 
 fn typed_want<S: DeserializeOwned>(want: &Want<Doc>) -> Result<Want<S>, Fault> {
-    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone() })
+    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone(), after: want.after.clone() })
 }
 
 fn with_spec<A, B>(found: &Found<A>, spec: B) -> Found<B> {
@@ -261,6 +274,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             data: K::DATA,
             guarded: K::GUARDED,
             protection: K::PROTECTION,
+            lets_go: K::LETS_GO,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
         }
@@ -270,8 +284,8 @@ impl<K: Kind> AnyKind for Erased<K> {
         let wants = self.0.desired(model, facts).into_iter();
         wants
             .map(|want| match write(&want.addr, &want.spec) {
-                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold },
-                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()) },
+                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold, after: want.after },
+                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()), after: Vec::new() },
             })
             .collect()
     }

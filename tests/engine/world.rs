@@ -386,6 +386,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         data: false,
         guarded: &[],
         protection: None,
+        lets_go: false,
         twice: false,
         unfinished: false,
     };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     internet_gateway::InternetGatewayId,
+    nat_gateway::{NatGatewayId, gateways_wanted},
     subnet::{Slot, SubnetId, Tier, slots, subnets},
     vpc::{MAIN, VpcId, named, networks},
 };
@@ -23,7 +24,7 @@ use crate::{
         Addr, After, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags,
         Unordered, Verb, Want,
     },
-    topology::Model,
+    topology::{Model, Network},
 };
 
 outputs! { "ec2.route_table":
@@ -45,6 +46,7 @@ pub struct Spec {
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     InternetGateway(Ref<InternetGatewayId>),
+    NatGateway(Ref<NatGatewayId>),
     /// The id of anything mrctl does not route to; only ever found.
     Other(String),
 }
@@ -53,6 +55,7 @@ impl Target {
     fn id(&self) -> Result<&str, Fault> {
         match self {
             Self::InternetGateway(gateway) => gateway.get(),
+            Self::NatGateway(gateway) => gateway.get(),
             Self::Other(id) => Ok(id),
         }
     }
@@ -75,10 +78,12 @@ fn route(scope: &Scope, route: &types::Route) -> Option<(String, Target)> {
     if gateway.starts_with("igw-") {
         return Some((destination.to_owned(), Target::InternetGateway(Ref::is(scope, gateway))));
     }
+    if let Some(gateway) = route.nat_gateway_id() {
+        return Some((destination.to_owned(), Target::NatGateway(Ref::is(scope, gateway))));
+    }
     // AWS names a NAT instance twice, by its interface and by itself; the interface says where packets go.
     let other = [
         route.gateway_id(),
-        route.nat_gateway_id(),
         route.transit_gateway_id(),
         route.vpc_peering_connection_id(),
         route.network_interface_id(),
@@ -121,7 +126,8 @@ async fn table(cx: &Cx, id: &str) -> Result<Option<types::RouteTable>, Fault> {
 }
 
 impl RouteTable {
-    fn wants(model: &Model, region: &Region, slots: &[Slot]) -> Vec<Want<Spec>> {
+    fn wants(model: &Model, region: &Region, network: &Network, facts: &Facts) -> Vec<Want<Spec>> {
+        let (slots, gateways) = (slots(region, &network.availability_zones, facts), gateways_wanted(region, network, facts));
         let scope = Scope::from(region);
         let want = |name: &str, routes: BTreeMap<String, Target>, subnets: Vec<Ref<SubnetId>>| {
             let (vpc, tags) = (Ref::to(&scope, MAIN), named(model, name));
@@ -130,22 +136,32 @@ impl RouteTable {
         let subnet = |tier: Tier, slot: &Slot| Ref::to(&scope, &tier.name(slot.index));
         let out = [(ANYWHERE.to_owned(), Target::InternetGateway(Ref::to(&scope, MAIN)))].into();
         let public = want("public", out, slots.iter().map(|slot| subnet(Tier::Public, slot)).collect());
-        let private = slots.iter().map(|slot| want(&Tier::Private.name(slot.index), BTreeMap::new(), vec![subnet(Tier::Private, slot)]));
+        let way_out = |slot: &Slot| {
+            // Its own zone's gateway, or the only one: traffic that leaves its zone costs money and shares its fate.
+            let (gateway, _) = gateways.iter().find(|(_, at)| at.index == slot.index).or(gateways.first())?;
+            Some((ANYWHERE.to_owned(), Target::NatGateway(Ref::to(&scope, gateway))))
+        };
+        let private = slots.iter().map(|slot| {
+            let routes = way_out(slot).into_iter().collect();
+            want(&Tier::Private.name(slot.index), routes, vec![subnet(Tier::Private, slot)])
+        });
         std::iter::once(public).chain(private).collect()
     }
 
     async fn change_routes(cx: &Cx, id: &str, found: &Spec, want: &Spec) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).ec2;
         for (destination, target) in &want.routes {
-            let Target::InternetGateway(gateway) = target else {
-                return Err(Fault::bug(format!("a route of {id} to {target:?} is not one mrctl makes")));
-            };
-            let gateway = gateway.get()?;
+            let to = target.id()?;
             let replace = match found.routes.get(destination) {
-                Some(now) if now.id()? == gateway => continue,
+                Some(now) if now.id()? == to => continue,
                 Some(_) => true,
                 None => {
-                    let ask = client.create_route().route_table_id(id).destination_cidr_block(destination).gateway_id(gateway);
+                    let ask = client.create_route().route_table_id(id).destination_cidr_block(destination);
+                    let ask = match target {
+                        Target::InternetGateway(_) => ask.gateway_id(to),
+                        Target::NatGateway(_) => ask.nat_gateway_id(to),
+                        Target::Other(_) => return Err(not_made(id, target)),
+                    };
                     match ask.send().await.map_err(fault("ec2:CreateRoute")) {
                         Ok(_) => false,
                         Err(fault) if fault.class == Class::Exists => true,
@@ -155,7 +171,12 @@ impl RouteTable {
             };
             // Never delete and create: traffic would have no way in between.
             if replace {
-                let ask = client.replace_route().route_table_id(id).destination_cidr_block(destination).gateway_id(gateway);
+                let ask = client.replace_route().route_table_id(id).destination_cidr_block(destination);
+                let ask = match target {
+                    Target::InternetGateway(_) => ask.gateway_id(to),
+                    Target::NatGateway(_) => ask.nat_gateway_id(to),
+                    Target::Other(_) => return Err(not_made(id, target)),
+                };
                 ask.send().await.map_err(fault("ec2:ReplaceRoute"))?;
             }
         }
@@ -208,6 +229,10 @@ impl RouteTable {
     }
 }
 
+fn not_made(id: &str, target: &Target) -> Fault {
+    Fault::bug(format!("a route of {id} to {target:?} is not one mrctl makes"))
+}
+
 async fn disassociate(cx: &Cx, association: &str) -> Result<(), Fault> {
     let ask = cx.fleet.region(cx.region()?).ec2.disassociate_route_table().association_id(association);
     maybe(ask.send().await.map_err(fault("ec2:DisassociateRouteTable"))).map(drop)
@@ -245,8 +270,7 @@ impl Kind for RouteTable {
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let wants = networks(model).map(|(region, _, network)| {
-            let slots = slots(region, &network.availability_zones, facts);
-            Self::wants(model, region, &slots)
+            Self::wants(model, region, network, facts)
         });
         wants.flatten().collect()
     }
