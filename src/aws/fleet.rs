@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::{
 
 use super::{
     connect::endpoints_are_loopback,
+    pace::{ENDPOINT_BURST, Pace},
     wire::{Meter, Wire},
 };
 use crate::resource::Region;
@@ -41,6 +42,8 @@ pub struct Timing {
     pub longest_pause_between_looks: Option<Duration>,
     /// How long an operation is repeated that AWS refuses because something is still in use, before what blocks it is named.
     pub blocked_wait: Duration,
+    /// One call for a VPC endpoint may be sent each.
+    pub endpoint_every: Duration,
 }
 
 impl Timing {
@@ -53,6 +56,7 @@ impl Timing {
                 drain: Duration::from_secs(2),
                 longest_pause_between_looks: Some(Duration::from_millis(250)),
                 blocked_wait: Duration::from_secs(2),
+                endpoint_every: Duration::from_millis(200),
             }
         } else {
             Self {
@@ -60,6 +64,8 @@ impl Timing {
                 drain: Duration::from_secs(60),
                 longest_pause_between_looks: None,
                 blocked_wait: Duration::from_secs(300),
+                // 0.3 a second (EC2 API reference, "Request throttling").
+                endpoint_every: Duration::from_millis(3334),
             }
         }
     }
@@ -74,6 +80,13 @@ struct Inner {
     wire: Wire,
     timing: Timing,
     clients: Mutex<BTreeMap<Region, Clients>>,
+    endpoints: Pace,
+}
+
+impl Inner {
+    fn new(config: SdkConfig, wire: Wire, timing: Timing) -> Self {
+        Self { config, wire, timing, clients: Mutex::default(), endpoints: Pace::new(ENDPOINT_BURST, timing.endpoint_every) }
+    }
 }
 
 /// Three attempts with short pauses: what takes longer than a hiccup is the engine's to wait for, where the user sees it.
@@ -112,13 +125,13 @@ impl Fleet {
     #[must_use]
     pub fn new(config: SdkConfig, wire: Wire) -> Self {
         let timing = Timing::of(endpoints_are_loopback(&config));
-        Self(Arc::new(Inner { config, wire, timing, clients: Mutex::default() }))
+        Self(Arc::new(Inner::new(config, wire, timing)))
     }
 
     /// The same clients with another patience. For tests.
     #[must_use]
     pub fn with_timing(&self, timing: Timing) -> Self {
-        Self(Arc::new(Inner { config: self.0.config.clone(), wire: self.0.wire.clone(), timing, clients: Mutex::default() }))
+        Self(Arc::new(Inner::new(self.0.config.clone(), self.0.wire.clone(), timing)))
     }
 
     /// A fleet that can reach nothing: for planning offline and for kinds that are not AWS.
@@ -147,6 +160,11 @@ impl Fleet {
             quotas: client!(aws_sdk_servicequotas, config, wire, region),
         };
         clients.entry(region.clone()).or_insert_with(make).clone()
+    }
+
+    /// Waits until EC2 takes another call that makes, changes or removes a VPC endpoint in this region.
+    pub async fn endpoint_turn(&self, region: &Region) {
+        self.0.endpoints.turn(region).await;
     }
 
     /// How often what was called.

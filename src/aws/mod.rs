@@ -9,6 +9,7 @@ mod fleet;
 mod hedge;
 pub mod inject;
 pub mod interfaces;
+pub mod pace;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

@@ -29,6 +29,13 @@ kinds! {
         elastic_ip::ElasticIp,
         nat_gateway::NatGateway,
         route_table::RouteTable,
+        security_group::SecurityGroup,
+        security_group_rules::SecurityGroupRules,
+        vpc_endpoint::VpcEndpoint,
+        vpc_peering_connection::VpcPeeringConnection,
+        vpc_peering_connection_accepter::VpcPeeringConnectionAccepter,
+        vpc_peering_connection_options::VpcPeeringConnectionOptions,
+        vpc_peering_connection_routes::VpcPeeringConnectionRoutes,
     }
     dynamodb {
         table::Table,

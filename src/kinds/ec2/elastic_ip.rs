@@ -62,9 +62,8 @@ impl Kind for ElasticIp {
     const TWICE: bool = true;
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
-        let of_region = networks(model).flat_map(|(region, _, network)| {
-            gateways_wanted(region, network, facts).into_iter().map(move |(name, _)| (region, name))
-        });
+        let of_region = networks(model)
+            .flat_map(|(region, _, network)| gateways_wanted(region, network, facts).into_iter().map(move |(name, _)| (region, name)));
         of_region.map(|(region, name)| Want::new(Addr::regional(region, Self::NAME, &name), Spec { tags: named(model, &name) })).collect()
     }
 

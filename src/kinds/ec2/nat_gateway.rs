@@ -13,9 +13,7 @@ use crate::{
         tags::{change_ec2, of_this_stack, ours, sent_once, specification},
     },
     outputs,
-    resource::{
-        Addr, After, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want,
-    },
+    resource::{Addr, After, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want},
     topology::{Model, NatGateways, Network},
 };
 
@@ -109,11 +107,8 @@ impl Kind for NatGateway {
             let Some(id) = gateway.nat_gateway_id() else { continue };
             let allocation = gateway.nat_gateway_addresses().iter().find(|address| address.is_primary() != Some(false));
             let allocation = allocation.and_then(|address| address.allocation_id()).unwrap_or_default();
-            let spec = Spec {
-                subnet: Ref::is(&cx.scope, gateway.subnet_id().unwrap_or_default()),
-                address: Ref::is(&cx.scope, allocation),
-                tags,
-            };
+            let spec =
+                Spec { subnet: Ref::is(&cx.scope, gateway.subnet_id().unwrap_or_default()), address: Ref::is(&cx.scope, allocation), tags };
             found.push(Found { addr, id: id.to_owned(), spec, outputs: Outputs::of::<NatGatewayId>(id), life, ours: true, born: None });
         }
         Ok(found)
