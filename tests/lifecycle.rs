@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use crate::support::sandbox::{fresh_account, strict};
 
 /// One stack in an account of its own.
-struct World {
+pub struct World {
     folder: TempDir,
-    account: String,
+    pub account: String,
 }
 
 /// Two regions, three zones, one table.
@@ -25,7 +25,7 @@ const REGIONS: [(&str, &str); 5] = [
     ("us-west-2", "10.50.0.0/16"),
 ];
 
-fn topology(regions: &[&str], rest: &str) -> String {
+pub fn topology(regions: &[&str], rest: &str) -> String {
     let lines =
         REGIONS.iter().filter(|(region, _)| regions.contains(region)).map(|(region, cidr)| format!("  {region}: {{ cidr: {cidr} }}\n"));
     format!("version: 1\nstack: shop\nregions:\n{}{rest}", lines.collect::<String>())
@@ -34,19 +34,19 @@ fn topology(regions: &[&str], rest: &str) -> String {
 const REST: &str = "network: { availability_zones: 3 }\ntables:\n  Orders: { partition_key: { name: id, type: string } }\n";
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: TempDir::new().unwrap(), account: fresh_account() }
     }
 
-    fn write(&self, text: &str) {
+    pub fn write(&self, text: &str) {
         std::fs::write(self.path(), text).unwrap();
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("topology.yaml")
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mrctl"))
             .args(arguments)
             .current_dir(self.folder.path())
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Runs and expects an exit code; gives what was said on both streams.
-    fn expect(&self, code: i32, arguments: &[&str]) -> String {
+    pub fn expect(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
@@ -69,19 +69,19 @@ impl World {
     }
 
     /// After this nothing differs and a second apply changes nothing.
-    fn is_converged(&self) {
+    pub fn is_converged(&self) {
         self.expect(0, &["plan", "--detailed-exitcode", "--no-sweep"]);
         let said = self.expect(0, &["apply", "--yes", "--no-sweep"]);
         assert!(said.contains("No changes"), "{said}");
     }
 
-    fn destroy(&self) {
+    pub fn destroy(&self) {
         self.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
         let plan = self.plan(&["plan", "--destroy", "--format", "json"]);
         assert_eq!(plan["steps"].as_array().map(Vec::len), Some(0), "{plan:#}");
     }
 
-    fn plan(&self, arguments: &[&str]) -> serde_json::Value {
+    pub fn plan(&self, arguments: &[&str]) -> serde_json::Value {
         let output = self.run(arguments);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }

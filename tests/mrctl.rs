@@ -2,6 +2,7 @@
 mod architecture;
 mod engine;
 mod lifecycle;
+mod network;
 mod sandbox;
 mod strict;
 mod support;

@@ -2,7 +2,7 @@
 //!
 //! Which retry belongs to which class of fault stands here and nowhere else. A create without a unique name is never repeated
 //! after an unclear answer before two looks found nothing; everything else is safe to repeat.
-use std::{sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -33,6 +33,8 @@ pub(super) struct Work<'a> {
     pub events: UnboundedSender<Event>,
     /// One second look for each kind and scope, shared by its creates.
     pub looks: Mutex<Memo>,
+    /// The ids of what creates made, for those that fail later.
+    pub made: Mutex<BTreeMap<Addr, String>>,
 }
 
 /// What an operation leaves behind.
@@ -90,6 +92,9 @@ impl Work<'_> {
         }
         match self.create(kind, &cx, want, old).await? {
             Created::New(id) => {
+                if let Ok(mut made) = self.made.lock() {
+                    made.insert(step.addr.clone(), id.clone());
+                }
                 let outputs = until_ready(self, kind, &cx, &step.addr, &id, Doing::Creating).await?;
                 if !traits.unfinished {
                     return Ok(Left::Exists { id, outputs });

@@ -45,7 +45,7 @@ pub struct Options {
 pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: &mut (dyn FnMut(Stamped) + Send)) -> Outcome {
     let (events, mut heard) = mpsc::unbounded_channel();
     let looks = Mutex::new(Memo::default());
-    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks };
+    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, made: Mutex::default() };
     let mut run = Run::new(plan);
     let mut seq = 0;
     let mut tell = |event: Event| {
@@ -112,8 +112,18 @@ async fn until(deadline: Option<Instant>) {
 
 /// How one operation ended.
 enum Ended {
-    Left { doing: Doing, left: Left, elapsed: Duration },
-    Failed { doing: Doing, fault: Fault, elapsed: Duration },
+    Left {
+        doing: Doing,
+        left: Left,
+        elapsed: Duration,
+    },
+    /// `made` is what it had made before it failed.
+    Failed {
+        doing: Doing,
+        fault: Fault,
+        made: Option<String>,
+        elapsed: Duration,
+    },
     Passed,
     GateShut,
 }
@@ -141,7 +151,10 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
     };
     match result {
         Ok(left) => Ended::Left { doing, left, elapsed: began.elapsed() },
-        Err(fault) => Ended::Failed { doing, fault, elapsed: began.elapsed() },
+        Err(fault) => {
+            let made = work.made.lock().ok().and_then(|made| made.get(&step.addr).cloned());
+            Ended::Failed { doing, fault, made, elapsed: began.elapsed() }
+        }
     }
 }
 
@@ -279,8 +292,11 @@ impl<'a> Run<'a> {
                 };
                 tell(Event::Done { addr, doing, id, elapsed });
             }
-            (Ended::Failed { doing, fault, elapsed }, Some(addr)) => {
+            (Ended::Failed { doing, fault, made, elapsed }, Some(addr)) => {
                 self.tally.failed += 1;
+                if let Some(id) = made {
+                    self.exists.insert(addr.clone(), id);
+                }
                 let exists = match self.exists.get(&addr) {
                     Some(id) => format!("`{id}` exists"),
                     None => "nothing of it is known to exist".to_owned(),
