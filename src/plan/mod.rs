@@ -4,6 +4,7 @@
 //! synchronous but for `observe`, which is the only part of planning that talks to AWS.
 mod decide;
 mod guard;
+mod halves;
 mod observe;
 mod order;
 mod select;
@@ -37,7 +38,7 @@ pub enum Action {
     Hold,
 }
 
-/// One address and what is to be done there.
+/// One address and what is to be done there. No two steps of a plan have the same address.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub addr: Addr,
@@ -53,6 +54,8 @@ pub struct Step {
     pub found: Option<Found<Doc>>,
     /// Every address that what is wanted refers to, resolved or not.
     pub refers: Vec<Addr>,
+    /// The ids of what else stands at this address and has a step of its own, whose address ends in `@` and the id.
+    pub beside: Vec<String>,
 }
 
 impl Step {

@@ -175,8 +175,10 @@ impl Stage {
         }
     }
 
-    /// Edges go forward, and everything that is made follows what it refers to.
+    /// Edges go forward, no two steps share an address, and everything that is made follows what it refers to.
     pub fn is_sound(&self, plan: &Plan) {
+        let mut addresses = BTreeSet::new();
+        assert!(plan.steps.iter().all(|step| addresses.insert(&step.addr)), "two steps of one address");
         let mut reach: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); plan.graph.ops.len()];
         let mut degree = vec![0; plan.graph.ops.len()];
         plan.graph.edges.iter().for_each(|edge| degree[edge.1] += 1);

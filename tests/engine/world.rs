@@ -77,6 +77,11 @@ impl World {
         self.things.iter().filter(|thing| thing.addr == *addr && thing.leaving.is_none()).collect()
     }
 
+    pub fn has_doubled(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        self.things.iter().filter(|thing| thing.leaving.is_none()).any(|thing| !seen.insert(&thing.addr))
+    }
+
     fn is_dead(&self, addr: &Addr) -> bool {
         self.dead.is_some() && self.dead.as_ref() == addr.region()
     }
@@ -168,7 +173,9 @@ impl World {
         let younger = |other: &&Thing| {
             other.addr.kind == thing.addr.kind && other.addr.name == thing.addr.name && other.born > thing.born && other.leaving.is_none()
         };
+        // What is not marked goes first, whatever its age: without a marked member it would be nobody's.
         if &*thing.addr.kind == "p.table"
+            && thing.spec["tags"]["marked"] != false
             && self.dead.is_none()
             && self.things.iter().any(|other| younger(&other) && !self.wants(&other.addr))
         {

@@ -16,7 +16,7 @@ pub fn addr(text: &str) -> Addr {
 }
 
 pub fn step(address: &str, action: Action) -> Step {
-    Step { addr: addr(address), action, why: String::new(), waiting: None, changes: vec![], want: None, found: None, refers: vec![] }
+    Step::new(addr(address), action, "")
 }
 
 pub fn wanted(address: &str, action: Action, spec: Doc) -> Step {
