@@ -8,7 +8,7 @@ use crate::{
     aws::{Fleet, facts, sweep},
     plan::{
         Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard, observe,
-        order, select,
+        order, select, unused_adoptions,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
@@ -64,6 +64,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
     plan.findings.extend(unused);
+    plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
     plan.findings.extend(not_built(&model));
     Ok(Planned { plan, cx, kinds, read_at })
 }

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 pub use decide::{Decided, decide, protections};
-pub use guard::{Allowance, Refusal, guard};
+pub use guard::{Allowance, Refusal, guard, unused_adoptions};
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
 pub use select::{Selection, select};

@@ -77,7 +77,8 @@ impl Stage {
         let decided = plan::decide(&self.kinds, wants, observed.found, &observed.regions, &self.adopt).expect("wants in a circle");
         let rollout = Rollout { order: self.regions.clone(), ..Rollout::default() };
         let ordered = plan::order(&self.kinds, &decided.steps, &rollout).expect("operations in a circle");
-        let (refusals, more) = plan::guard(&self.kinds, &decided.steps, &self.allow);
+        let (refusals, mut more) = plan::guard(&self.kinds, &decided.steps, &self.allow);
+        more.extend(plan::unused_adoptions(&decided.steps, &self.adopt));
         Plan {
             regions: observed.regions,
             steps: decided.steps,

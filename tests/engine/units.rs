@@ -1,7 +1,7 @@
 //! One situation each.
 use mrctl::{
     apply::{Event, Stop},
-    plan::{Action, Allowance, Selection, select},
+    plan::{Action, Allowance, Plan, Selection, Severity, select},
     resource::Replace,
 };
 use serde_json::json;
@@ -206,8 +206,34 @@ fn what_is_foreign_is_left_and_adopted_only_when_asked() {
         let plan = stage.plan().await;
         assert!(plan.has_errors() && plan.steps.iter().any(|step| step.action == Action::Leave));
         stage.adopt.insert(table.clone());
+        let warned = |plan: &Plan| plan.findings.iter().any(|finding| finding.code == "plan::adoption-unused");
+        assert!(!warned(&stage.plan().await));
         stage.settle(1).await;
         assert!(stage.world().at(&table)[0].ours);
+        // The same command again, as after a kill: nothing is left to adopt, and that is no reason to stop.
+        let plan = stage.plan().await;
+        assert!(warned(&plan) && !plan.has_errors() && plan.refusals.is_empty(), "{:?}", plan.findings);
+    });
+}
+
+#[test]
+fn what_is_named_for_nothing_is_a_warning() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        let nowhere = "eu-west-1/p.table/Nowhere";
+        stage.allow = ["all", "us-east-1/*", nowhere].map(|text| (text.to_owned(), Allowance::parse(text).unwrap())).into();
+        stage.adopt.insert(addr(nowhere));
+        let plan = stage.plan().await;
+        let said: Vec<(Severity, &str)> = plan.findings.iter().map(|finding| (finding.severity, finding.message.as_str())).collect();
+        let expected = [
+            "`--allow-data-loss all` matches nothing in this plan",
+            "`--allow-data-loss us-east-1/*` matches nothing in this plan",
+            "`--allow-data-loss eu-west-1/p.table/Nowhere` matches nothing in this plan",
+            "`--adopt eu-west-1/p.table/Nowhere` matches nothing in this plan that could be adopted",
+        ];
+        assert_eq!(said, expected.map(|message| (Severity::Warning, message)));
+        assert!(plan.refusals.is_empty());
     });
 }
 
