@@ -3,5 +3,6 @@ mod architecture;
 mod engine;
 mod lifecycle;
 mod sandbox;
+mod signals;
 mod support;
 mod topology;
