@@ -5,4 +5,5 @@ mod lifecycle;
 mod sandbox;
 mod signals;
 mod support;
+mod tables;
 mod topology;

@@ -1,14 +1,13 @@
 //! What the real binary does when it is told to stop.
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::support::sandbox::{fresh_account, running};
+use crate::support::binary::Stack;
 
 const TOPOLOGY: &str = "version: 1
 stack: shop
@@ -22,19 +21,16 @@ network: { availability_zones: 2 }
 struct Run {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-    folder: TempDir,
-    account: String,
+    stack: Stack,
 }
 
 impl Run {
     fn start(delay: &str) -> Self {
-        let (folder, account) = (TempDir::new().unwrap(), fresh_account());
-        std::fs::write(folder.path().join("topology.yaml"), TOPOLOGY).unwrap();
-        let apply = ["apply", "--yes", "--no-sweep", "--format", "json"];
-        let child = mrctl(&folder, &account).args(["--inject", delay]).args(apply).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = child.unwrap();
+        let stack = Stack::new(TOPOLOGY);
+        let mut command = stack.command(&["--inject", delay, "apply", "--yes", "--no-sweep", "--format", "json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, folder, account }
+        Self { child, lines, stack }
     }
 
     fn send(&self, signal: Signal) {
@@ -61,18 +57,6 @@ impl Run {
     }
 }
 
-fn mrctl(folder: &TempDir, account: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mrctl"));
-    command
-        .current_dir(folder.path())
-        .env("AWS_ENDPOINT_URL", &running().endpoint)
-        .env("AWS_ACCESS_KEY_ID", account)
-        .env("AWS_SECRET_ACCESS_KEY", "sandbox")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("NO_COLOR", "1");
-    command
-}
-
 fn count(events: &[Value], kind: &str) -> usize {
     events.iter().filter(|event| event["type"] == kind).count()
 }
@@ -92,8 +76,7 @@ fn a_termination_signal_lets_what_runs_end_and_starts_nothing_more() {
     assert_eq!((&end["outcome"], &end["exit_code"]), (&"stopped".into(), &9.into()));
     assert!(end["summary"]["left"].as_u64().unwrap() > 0, "{end:#}");
     assert_eq!(run.exit_code(), Some(9));
-    let again = mrctl(&run.folder, &run.account).args(["apply", "--yes", "--no-sweep"]).output().unwrap();
-    assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+    run.stack.expect(0, &["apply", "--yes", "--no-sweep"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod guard;
 mod halves;
 mod observe;
 mod order;
+mod posture;
 mod select;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -17,9 +18,10 @@ pub use decide::{Decided, decide, protections};
 pub use guard::{Allowance, Refusal, guard, unused_adoptions};
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
+pub use posture::posture;
 pub use select::{Selection, select};
 
-use crate::resource::{Addr, Change, Doc, Found, Region, Want};
+use crate::resource::{Addr, Change, Doc, Found, Posture, Region, Want};
 
 /// What is to be done at one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -174,18 +176,6 @@ pub struct Finding {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-}
-
-/// Something others set and a plan never undoes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Posture {
-    /// `KIND:ADDRESS`, the value of `--restore-posture`.
-    pub id: String,
-    pub kind: &'static str,
-    pub address: String,
-    pub wanted: Doc,
-    pub found: Doc,
-    pub message: String,
 }
 
 /// One gate of the plan, as it is shown.

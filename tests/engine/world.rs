@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use mrctl::{
     resource::{
-        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Region, Replace, Scopes,
-        Status, Traffic, Traits, Want, doc::links,
+        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Posture, Region, Replace,
+        Scopes, Status, Traffic, Traits, Want, doc::links,
     },
     topology::Model,
 };
@@ -362,6 +362,10 @@ impl AnyKind for Puppet {
     }
 
     fn also_in(&self, _found: &Found<Doc>) -> Vec<Region> {
+        Vec::new()
+    }
+
+    fn posture(&self, _model: &Model, _found: &[Found<Doc>]) -> Vec<Posture> {
         Vec::new()
     }
 
