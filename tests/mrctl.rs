@@ -5,5 +5,7 @@ mod lifecycle;
 mod network;
 mod sandbox;
 mod strict;
+mod signals;
 mod support;
+mod members;
 mod topology;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     plan::{Action, Op, Plan},
-    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Want, doc::resolve},
+    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Traits, Want, doc::resolve},
 };
 
 /// Operations in flight at once; calls are bounded again per region and service where they are sent.
@@ -45,7 +45,8 @@ pub struct Options {
 pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: &mut (dyn FnMut(Stamped) + Send)) -> Outcome {
     let (events, mut heard) = mpsc::unbounded_channel();
     let looks = Mutex::new(Memo::default());
-    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, made: Mutex::default() };
+    let passed = passed(plan, kinds);
+    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
     let mut run = Run::new(plan);
     let mut seq = 0;
     let mut tell = |event: Event| {
@@ -101,6 +102,17 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
         tell(event);
     }
     run.outcome(began.elapsed())
+}
+
+/// What was found at an address and is not what will stand there: what is being replaced, and what has to go beside it.
+fn passed(plan: &Plan, kinds: &Kinds) -> BTreeSet<(Addr, String)> {
+    // A name that is given again is the same id.
+    let has_new_id = |traits: Traits| traits.twice || traits.replace == Replace::CreateFirst;
+    let replaced = plan.steps.iter().filter(|step| step.action == Action::Replace);
+    let replaced = replaced.filter(|step| kinds.get(&step.addr.kind).is_ok_and(|kind| has_new_id(kind.traits())));
+    let replaced = replaced.filter_map(|step| Some((step.addr.clone(), step.found.as_ref()?.id.clone())));
+    let beside = plan.steps.iter().flat_map(|step| step.beside.iter().map(|id| (step.addr.clone(), id.clone())));
+    replaced.chain(beside).collect()
 }
 
 async fn until(deadline: Option<Instant>) {

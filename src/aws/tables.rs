@@ -1,7 +1,13 @@
 //! Reads of DynamoDB tables that go across regions. A region that does not answer is left out, never an error of the asker.
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ReplicaStatus, TableDescription};
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ReplicaDescription, ReplicaStatus, TableDescription,
+};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -9,7 +15,7 @@ use super::{
     errors::{fault, maybe},
     tags::dynamodb_marks,
 };
-use crate::resource::{Cx, Fault, Region, owner::Marks};
+use crate::resource::{Cx, Fault, Life, Region, owner::Marks};
 
 /// How long another region may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -48,8 +54,28 @@ impl Member {
     /// The other regions' members; AWS never lists the region that is asked (field guide 3.2 item 1), emulators do.
     #[must_use]
     pub fn others(&self, here: &Region) -> BTreeSet<Region> {
-        let regions = self.table.replicas().iter().filter_map(|replica| replica.region_name()).map(Region::new);
-        regions.filter(|region| region != here).collect()
+        self.other_states(here).into_keys().collect()
+    }
+
+    /// The same with DynamoDB's word for the state of each.
+    #[must_use]
+    pub fn other_states(&self, here: &Region) -> BTreeMap<Region, String> {
+        let state = |replica: &ReplicaDescription| replica.replica_status().map_or("UNKNOWN", |status| status.as_str()).to_owned();
+        let others = self.table.replicas().iter().filter_map(|replica| Some((Region::new(replica.region_name()?), state(replica))));
+        others.filter(|(region, _)| region != here).collect()
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        let word = self.word().to_owned();
+        match word.as_str() {
+            "CREATING" => Life::Making(word),
+            // UPDATING is often another region's change arriving; it is no reason to wait (field guide 3.2 item 9).
+            "ACTIVE" | "UPDATING" => Life::Ready,
+            "DELETING" => Life::Leaving(word),
+            _ => Life::Broken(word),
+        }
     }
 
     fn replica_in(&self, region: &Region) -> Option<ReplicaStatus> {

@@ -197,7 +197,9 @@ impl<'a> Build<'a> {
         let want = step.want.as_ref().map(|want| &want.spec);
         let found = step.found.as_ref().map(|found| &found.spec);
         let spec = if matches!(op, Op::Remove(_)) { found.or(want) } else { want.or(found) };
-        self.kinds.get(&step.addr.kind).ok()?.lane(&step.addr, spec?)
+        // What stands beside another is found at the same address.
+        let addr = step.found.as_ref().map_or(&step.addr, |found| &found.addr);
+        self.kinds.get(&addr.kind).ok()?.lane(addr, spec?)
     }
 
     /// Removals of one lane go youngest first: what is not marked yet, then by age, the oldest last.

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Region, Status};
+use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Posture, Region, Status};
 use crate::topology::Model;
 
 /// What is wanted at an address.
@@ -178,6 +178,10 @@ pub trait Kind: Send + Sync + 'static {
     fn also_in(&self, _found: &Found<Self::Spec>) -> Vec<Region> {
         Vec::new()
     }
+    /// What others set and no plan undoes, seen from everything of this kind that was found anywhere.
+    fn posture(&self, _model: &Model, _found: &[Found<Self::Spec>]) -> Vec<Posture> {
+        Vec::new()
+    }
     /// What keeps a found thing from being removed.
     fn holders(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Holder>, Fault>> + Send {
         async { Ok(Vec::new()) }
@@ -225,6 +229,7 @@ pub trait AnyKind: Send + Sync {
     fn lane(&self, addr: &Addr, spec: &Doc) -> Option<String>;
     fn traffic(&self, found: &Found<Doc>) -> Traffic;
     fn also_in(&self, found: &Found<Doc>) -> Vec<Region>;
+    fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
 }
@@ -329,6 +334,11 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn also_in(&self, found: &Found<Doc>) -> Vec<Region> {
         typed_found(found).map_or_else(|_| Vec::new(), |found| self.0.also_in(&found))
+    }
+
+    fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture> {
+        let found: Vec<_> = found.iter().filter_map(|found| typed_found(found).ok()).collect();
+        self.0.posture(model, &found)
     }
 
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>> {

@@ -10,6 +10,7 @@ mod fault;
 mod kind;
 mod life;
 pub mod owner;
+mod posture;
 pub mod reference;
 
 pub use addr::{Addr, NotAnAddress, Region, Scope};
@@ -20,4 +21,5 @@ pub use fault::{Class, Fault};
 pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Replace, Scopes, Traffic, Traits, Verb, Want};
 pub use life::{Life, Patience, Status};
 pub use owner::Owner;
+pub use posture::Posture;
 pub use reference::{Link, Output, Outputs, Ref};

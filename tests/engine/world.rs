@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use mrctl::{
     resource::{
-        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Region, Replace, Scopes,
-        Status, Traffic, Traits, Want, doc::links,
+        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Posture, Region, Replace,
+        Scopes, Status, Traffic, Traits, Want, doc::links,
     },
     topology::Model,
 };
@@ -75,6 +75,11 @@ impl World {
 
     pub fn at(&self, addr: &Addr) -> Vec<&Thing> {
         self.things.iter().filter(|thing| thing.addr == *addr && thing.leaving.is_none()).collect()
+    }
+
+    pub fn has_doubled(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        self.things.iter().filter(|thing| thing.leaving.is_none()).any(|thing| !seen.insert(&thing.addr))
     }
 
     fn is_dead(&self, addr: &Addr) -> bool {
@@ -168,7 +173,9 @@ impl World {
         let younger = |other: &&Thing| {
             other.addr.kind == thing.addr.kind && other.addr.name == thing.addr.name && other.born > thing.born && other.leaving.is_none()
         };
+        // What is not marked goes first, whatever its age: without a marked member it would be nobody's.
         if &*thing.addr.kind == "p.table"
+            && thing.spec["tags"]["marked"] != false
             && self.dead.is_none()
             && self.things.iter().any(|other| younger(&other) && !self.wants(&other.addr))
         {
@@ -355,6 +362,10 @@ impl AnyKind for Puppet {
     }
 
     fn also_in(&self, _found: &Found<Doc>) -> Vec<Region> {
+        Vec::new()
+    }
+
+    fn posture(&self, _model: &Model, _found: &[Found<Doc>]) -> Vec<Posture> {
         Vec::new()
     }
 

@@ -3,7 +3,7 @@
 //! There is no call that makes a global table: the first member is a table, every other one is added by UpdateTable at a
 //! member that is there (field guide 3.2). Tags, point-in-time recovery and deletion protection never follow to a replica
 //! (DynamoDB developer guide, "How global tables work"), so they are set in each region, by the update after the create.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateReplicationGroupMemberAction, KeySchemaElement, KeyType, ReplicaStatus, ReplicationGroupUpdate,
@@ -22,8 +22,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Unmanaged, Verb, Want,
-        owner::Marks,
+        Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Posture, Region, Status, Tags, Unmanaged,
+        Verb, Want, owner::Marks,
     },
     topology::{AttributeType, KeyAttribute, Model, Table as Wanted, TableMember},
 };
@@ -45,8 +45,9 @@ pub struct Spec {
     pub stream: Unmanaged<bool>,
     pub point_in_time_recovery: bool,
     pub deletion_protection: bool,
-    /// The other members as this region sees them; a topology wants none here, each is a resource of its own.
-    pub members: Unmanaged<BTreeSet<Region>>,
+    /// The other members as this region sees them, with DynamoDB's word for their state; a topology wants none here, each is a
+    /// resource of its own.
+    pub members: Unmanaged<BTreeMap<Region, String>>,
     pub tags: Tags,
 }
 
@@ -160,11 +161,11 @@ impl Table {
             stream: Unmanaged::Managed(member.streams()),
             point_in_time_recovery: tables::recoverable(cx, region, name).await?,
             deletion_protection: member.protected(),
-            members: Unmanaged::Managed(member.others(region)),
+            members: Unmanaged::Managed(member.other_states(region)),
             tags,
         };
         let outputs = Outputs::of::<TableArn>(&member.arn).with::<TableName>(name);
-        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: life(&member), ours: is_ours, born: member.born }))
+        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: member.life(), ours: is_ours, born: member.born }))
     }
 
     /// Adds a member here at the one that is there longest, as the only change of the call (field guide 3.2 item 4). Adding
@@ -250,7 +251,7 @@ impl Table {
     async fn free_at(cx: &Cx, found: &Found<Spec>) -> Option<Timestamp> {
         let mut youngest = None;
         let Unmanaged::Managed(others) = &found.spec.members else { return None };
-        for region in others {
+        for region in others.keys() {
             let member = tables::reachable(&cx.afresh(), region, &found.spec.name).await;
             youngest = youngest.max(member.and_then(|member| member.born));
         }
@@ -262,17 +263,6 @@ fn stream(on: bool) -> Result<StreamSpecification, Fault> {
     let stream = StreamSpecification::builder().stream_enabled(on);
     let stream = if on { stream.stream_view_type(StreamViewType::NewAndOldImages) } else { stream };
     stream.build().map_err(|error| Fault::bug(error.to_string()))
-}
-
-fn life(member: &Member) -> Life {
-    let word = member.word().to_owned();
-    match word.as_str() {
-        "CREATING" => Life::Making(word),
-        // UPDATING is often another region's change arriving; it is no reason to wait (field guide 3.2 item 9).
-        "ACTIVE" | "UPDATING" => Life::Ready,
-        "DELETING" => Life::Leaving(word),
-        _ => Life::Broken(word),
-    }
 }
 
 impl Kind for Table {
@@ -393,7 +383,7 @@ impl Kind for Table {
                 Some(None) | None => Status::Gone,
             });
         };
-        Ok(match life(&member) {
+        Ok(match member.life() {
             Life::Broken(word) => Status::Failed(word),
             Life::Ready if member.is_active() => match tables::seen_from(cx, member.others(here), id, here).await {
                 Some(Some(status)) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
@@ -409,8 +399,26 @@ impl Kind for Table {
 
     fn also_in(&self, found: &Found<Spec>) -> Vec<Region> {
         match &found.spec.members {
-            Unmanaged::Managed(others) if found.ours => others.iter().cloned().collect(),
+            Unmanaged::Managed(others) if found.ours => others.keys().cloned().collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Members of our tables that neither the file names nor our mark covers: somebody else's, made by hand or by another tool.
+    fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
+        let in_file =
+            |name: &str, region: &Region| model.tables.values().any(|table| table.name == name && table.members.contains_key(region));
+        let was_found = |name: &str, region: &Region| found.iter().any(|other| other.id == name && other.addr.region() == Some(region));
+        let mut foreign = BTreeMap::new();
+        for member in found.iter().filter(|found| found.ours) {
+            let Unmanaged::Managed(others) = &member.spec.members else { continue };
+            for (region, word) in others {
+                if !in_file(&member.id, region) && !was_found(&member.id, region) {
+                    foreign.entry(Addr::regional(region, Self::NAME, &member.addr.name)).or_insert_with(|| word.clone());
+                }
+            }
+        }
+        let message = "a replica of our table that the file does not name and that does not carry this stack's mark; it is left alone";
+        foreign.into_iter().map(|(addr, word)| Posture::new("member", addr, Doc::Null, Doc::from(word), message)).collect()
     }
 }

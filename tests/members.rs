@@ -1,0 +1,52 @@
+//! Global tables between regions, with the real binary against the local AWS.
+use aws_sdk_dynamodb::types::{CreateReplicationGroupMemberAction, ReplicationGroupUpdate};
+use mrctl::{aws::Fleet, resource::Region};
+use serde_json::json;
+
+use crate::support::{binary::Stack, sandbox::fleet};
+
+fn topology(regions: &[&str]) -> String {
+    let lines = regions.iter().enumerate().map(|(n, region)| format!("  {region}: {{ cidr: 10.{n}0.0.0/16 }}\n"));
+    let rest = "network: { availability_zones: 2 }\ntables:\n  Orders: { partition_key: { name: id, type: string } }\n";
+    format!("version: 1\nstack: shop\nregions:\n{}{rest}", lines.collect::<String>())
+}
+
+fn dynamodb(fleet: &Fleet, region: &str) -> aws_sdk_dynamodb::Client {
+    fleet.region(&Region::new(region)).dynamodb
+}
+
+async fn exists(fleet: &Fleet, region: &str) -> bool {
+    dynamodb(fleet, region).describe_table().table_name("shop-Orders").send().await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_not_ours_is_posture_and_stays() {
+    let stack = Stack::new(&topology(&["us-east-1", "eu-west-1"]));
+    stack.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let (fleet, _) = fleet(&stack.account);
+    let add = CreateReplicationGroupMemberAction::builder().region_name("us-west-2").build().unwrap();
+    let ask = dynamodb(&fleet, "us-east-1").update_table().table_name("shop-Orders");
+    ask.replica_updates(ReplicationGroupUpdate::builder().create(add).build()).send().await.unwrap();
+    let plan = stack.plan(&["--no-sweep"]);
+    let posture = plan["posture"].as_array().unwrap();
+    assert_eq!(posture.len(), 1, "{posture:#?}");
+    let address = "us-west-2/dynamodb.table/Orders";
+    for (field, value) in
+        [("id", format!("member:{address}")), ("kind", "member".into()), ("address", address.into()), ("found", "ACTIVE".into())]
+    {
+        assert_eq!(posture[0][field], value);
+    }
+    assert_eq!(posture[0]["wanted"], json!(null));
+    assert!(!plan["steps"].as_array().unwrap().iter().any(|step| step["region"] == "us-west-2"));
+    let said = stack.expect(0, &["plan", "--detailed-exitcode", "--no-sweep"]);
+    assert!(said.contains("Posture") && said.contains(address), "{said}");
+    let said = stack.expect(0, &["apply", "--yes"]);
+    assert!(said.contains("No changes"), "{said}");
+    // A table that the file does not have any more is removed, and the foreign member is still not ours.
+    stack.write(topology(&["us-east-1", "eu-west-1"]).split("tables:").next().unwrap());
+    let plan = stack.plan(&[]);
+    assert_eq!((&plan["summary"]["delete"], &plan["posture"][0]["address"]), (&json!(2), &json!(address)), "{plan:#}");
+    stack.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
+    assert!(exists(&fleet, "us-west-2").await);
+    assert!(!exists(&fleet, "us-east-1").await);
+}
