@@ -196,8 +196,8 @@ impl Table {
         };
         // The name is taken: by us, when an earlier answer was lost.
         let Some(member) = tables::member(&cx.afresh(), region, &spec.name).await? else { return Err(refused) };
-        let marks = tables::marks(&cx.afresh(), region, &member).await?;
-        if marks.stack.as_deref() == Some(&*cx.owner.stack) { Ok(()) } else { Err(refused) }
+        let marks = maybe(tables::marks(&cx.afresh(), region, &member).await)?;
+        if marks.is_some_and(|marks| marks.stack.as_deref() == Some(&*cx.owner.stack)) { Ok(()) } else { Err(refused) }
     }
 
     /// The changes that UpdateTable makes, one a call and only when the table is ACTIVE (field guide 3.1 item 9). What differs
