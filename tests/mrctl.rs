@@ -5,5 +5,6 @@ mod found;
 mod kinds;
 mod lifecycle;
 mod sandbox;
+mod stacks;
 mod support;
 mod topology;

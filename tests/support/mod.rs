@@ -1,3 +1,5 @@
 //! What the tests share.
+pub mod aws;
+pub mod binary;
 pub mod sandbox;
 pub mod topologies;
