@@ -1,6 +1,7 @@
 //! The one integration binary: each further one would link fifty megabytes of SDK again.
 mod architecture;
 mod engine;
+mod fields;
 mod found;
 mod kinds;
 mod lifecycle;
