@@ -51,6 +51,7 @@ struct Loss {
 /// Read AWS and show the difference.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// End with 2 when there are changes
@@ -77,6 +78,7 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -100,6 +102,7 @@ pub struct DestroyArgs {
     /// The stack's name, as the confirmation
     #[arg(long, value_name = "STACK")]
     confirm: Option<String>,
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -112,6 +115,7 @@ pub struct DestroyArgs {
 /// Draw the plan graph.
 #[derive(Debug, Args)]
 pub struct GraphArgs {
+    /// The language of the picture
     #[arg(long, value_enum, default_value_t = Picture::Dot)]
     format: Picture,
     /// Take AWS as empty and ask it nothing; needs no credentials
