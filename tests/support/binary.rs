@@ -27,6 +27,11 @@ impl Place {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(&[], arguments)
+    }
+
+    /// The same, with more in the environment.
+    pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mrctl"))
             .args(arguments)
             .current_dir(self.folder.path())
@@ -35,13 +40,19 @@ impl Place {
             .env("AWS_SECRET_ACCESS_KEY", "sandbox")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("NO_COLOR", "1")
+            .envs(environment.iter().copied())
             .output()
             .unwrap()
     }
 
     /// Runs and expects an exit code; gives what was said on both streams.
     pub fn expect(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
+        self.expect_with(&[], code, arguments)
+    }
+
+    /// The same, with more in the environment.
+    pub fn expect_with(&self, environment: &[(&str, &str)], code: i32, arguments: &[&str]) -> String {
+        let output = self.run_with(environment, arguments);
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         let file = std::fs::read_to_string(self.path()).unwrap_or_default();
         assert_eq!(output.status.code(), Some(code), "mrctl {}\n{said}\nof\n{file}", arguments.join(" "));
