@@ -4,6 +4,7 @@ mod docs;
 mod engine;
 mod fields;
 mod found;
+mod independent;
 mod kinds;
 mod lifecycle;
 mod sandbox;
