@@ -3,7 +3,7 @@ use aws_sdk_dynamodb::types::{CreateReplicationGroupMemberAction, ReplicationGro
 use mrctl::{aws::Fleet, resource::Region};
 use serde_json::json;
 
-use crate::support::{binary::Stack, sandbox::fleet};
+use crate::support::{binary::Place, sandbox::fleet};
 
 fn topology(regions: &[&str]) -> String {
     let lines = regions.iter().enumerate().map(|(n, region)| format!("  {region}: {{ cidr: 10.{n}0.0.0/16 }}\n"));
@@ -21,13 +21,13 @@ async fn exists(fleet: &Fleet, region: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_is_not_ours_is_posture_and_stays() {
-    let stack = Stack::new(&topology(&["us-east-1", "eu-west-1"]));
+    let stack = Place::with(&topology(&["us-east-1", "eu-west-1"]));
     stack.expect(0, &["apply", "--yes", "--no-sweep"]);
     let (fleet, _) = fleet(&stack.account);
     let add = CreateReplicationGroupMemberAction::builder().region_name("us-west-2").build().unwrap();
     let ask = dynamodb(&fleet, "us-east-1").update_table().table_name("shop-Orders");
     ask.replica_updates(ReplicationGroupUpdate::builder().create(add).build()).send().await.unwrap();
-    let plan = stack.plan(&["--no-sweep"]);
+    let plan = stack.plan(&[]);
     let posture = plan["posture"].as_array().unwrap();
     assert_eq!(posture.len(), 1, "{posture:#?}");
     let address = "us-west-2/dynamodb.table/Orders";

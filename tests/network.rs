@@ -1,7 +1,7 @@
 //! The whole network with the real binary: gateways, endpoints and peering, on and off on a live stack.
 use crate::{
-    lifecycle::{World, topology},
-    support::sandbox::strict,
+    lifecycle::topology,
+    support::{binary::Place, sandbox::strict},
 };
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -10,34 +10,32 @@ fn network(settings: &str) -> String {
     topology(&REGIONS, &format!("network: {{ availability_zones: 2, {settings} }}\n"))
 }
 
-impl World {
-    /// What a plan counts of the kinds whose name begins so: address and AWS's id.
-    fn found(&self, kind: &str) -> Vec<String> {
-        let plan = self.plan(&["plan", "--format", "json", "--no-sweep"]);
-        let steps = plan["steps"].as_array().unwrap().iter();
-        let addresses = steps.filter(|step| step["kind"].as_str().is_some_and(|name| name.starts_with(kind)));
-        addresses.map(|step| step["address"].as_str().unwrap().to_owned()).collect()
-    }
+/// The addresses of the kinds whose name begins so.
+fn found(place: &Place, kind: &str) -> Vec<String> {
+    let plan = place.plan(&[]);
+    let steps = plan["steps"].as_array().unwrap().iter();
+    let addresses = steps.filter(|step| step["kind"].as_str().is_some_and(|name| name.starts_with(kind)));
+    addresses.map(|step| step["address"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn everything_of_a_network_comes_and_goes() {
-    let world = World::new();
+    let world = Place::new();
     world.write(&network("nat_gateways: per_zone, endpoints: [s3, dynamodb, ecr.api, ecr.dkr, logs], peering: mesh"));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    assert_eq!(world.found("ec2.nat_gateway").len(), 4);
-    assert_eq!(world.found("ec2.vpc_endpoint").len(), 10);
+    assert_eq!(found(&world, "ec2.nat_gateway").len(), 4);
+    assert_eq!(found(&world, "ec2.vpc_endpoint").len(), 10);
     for operation in ["CreateVpcEndpoint", "ModifyVpcEndpoint", "DeleteVpcEndpoints"] {
         assert_eq!(strict().refusals(&world.account, operation, "RequestLimitExceeded"), 0, "{operation} is paced, not hammered");
     }
-    world.destroy();
+    world.destroy("shop");
     assert_eq!(strict().refusals(&world.account, "DeleteVpcEndpoints", "RequestLimitExceeded"), 0);
 }
 
 #[test]
 fn every_setting_of_a_network_changes_on_a_live_stack_and_no_subnet_moves() {
-    let world = World::new();
+    let world = Place::new();
     let mut before: Option<serde_json::Value> = None;
     for settings in [
         "nat_gateways: none",
@@ -49,7 +47,7 @@ fn every_setting_of_a_network_changes_on_a_live_stack_and_no_subnet_moves() {
         "nat_gateways: single",
     ] {
         world.write(&network(settings));
-        let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+        let plan = world.plan(&[]);
         let moved = plan["steps"]
             .as_array()
             .unwrap()
@@ -60,12 +58,12 @@ fn every_setting_of_a_network_changes_on_a_live_stack_and_no_subnet_moves() {
         world.is_converged();
         before = Some(plan);
     }
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_third_zone_and_a_third_region_join_a_live_network_and_leave_it() {
-    let world = World::new();
+    let world = Place::new();
     let all = "nat_gateways: per_zone, endpoints: [s3, logs], peering: mesh";
     let write = |regions: &[&str], zones: u8| {
         world.write(&topology(regions, &format!("network: {{ availability_zones: {zones}, {all} }}\n")));
@@ -75,14 +73,14 @@ fn a_third_zone_and_a_third_region_join_a_live_network_and_leave_it() {
     write(&REGIONS, 2);
     write(&REGIONS, 3);
     write(&["us-east-1", "eu-west-1", "ap-southeast-2"], 3);
-    assert_eq!(world.found("ec2.vpc_peering_connection_routes").len(), 6);
+    assert_eq!(found(&world, "ec2.vpc_peering_connection_routes").len(), 6);
     write(&["eu-west-1", "ap-southeast-2"], 2);
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_slow_gateway_is_waited_for_and_a_failed_one_is_named_and_replaced() {
-    let world = World::new();
+    let world = Place::new();
     world.write(&network("nat_gateways: single"));
     strict().be_slow(&world.account, 5);
     strict().let_fail(&world.account, "CreateNatGateway");
@@ -90,9 +88,9 @@ fn a_slow_gateway_is_waited_for_and_a_failed_one_is_named_and_replaced() {
     let failed = said.lines().find(|line| line.contains("\"failed\"")).unwrap_or_default();
     assert!(failed.contains("ec2.nat_gateway/nat-1") && failed.contains("Gateway.NotAttached") && failed.contains("nat-"), "{said}");
     assert!(said.contains("pending") && !failed.contains("nothing of it"), "{said}");
-    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    let plan = world.plan(&[]);
     assert_eq!(plan["summary"]["replace"], 1, "{:#}", plan["summary"]);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }

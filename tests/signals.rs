@@ -7,7 +7,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::binary::Stack;
+use crate::support::binary::Place;
 
 const TOPOLOGY: &str = "version: 1
 stack: shop
@@ -21,12 +21,12 @@ network: { availability_zones: 2 }
 struct Run {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-    stack: Stack,
+    stack: Place,
 }
 
 impl Run {
     fn start(delay: &str) -> Self {
-        let stack = Stack::new(TOPOLOGY);
+        let stack = Place::with(TOPOLOGY);
         let mut command = stack.command(&["--inject", delay, "apply", "--yes", "--no-sweep", "--format", "json"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -15,7 +15,7 @@ use super::{
     errors::{fault, maybe},
     tags::dynamodb_marks,
 };
-use crate::resource::{Cx, Fault, Life, Region, owner::Marks};
+use crate::resource::{Class, Cx, Fault, Life, Region, owner::Marks};
 
 /// How long another region may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -108,14 +108,22 @@ pub async fn reachable(cx: &Cx, region: &Region, name: &str) -> Option<Arc<Membe
 /// The marks on a member, asked once an observation.
 ///
 /// # Errors
-/// What AWS refused.
+/// What AWS refused; "not found" when the member has gone since it was described.
 pub async fn marks(cx: &Cx, region: &Region, member: &Member) -> Result<Marks, Fault> {
+    let name = member.table.table_name().unwrap_or_default();
     let ask = || async {
         let mut tags = Vec::new();
         let mut token = None;
         loop {
             let ask = cx.fleet.region(region).dynamodb.list_tags_of_resource().resource_arn(&member.arn).set_next_token(token);
-            let page = ask.send().await.map_err(fault("dynamodb:ListTagsOfResource"))?;
+            let page = match ask.send().await.map_err(fault("dynamodb:ListTagsOfResource")) {
+                Ok(page) => page,
+                // A table that went meanwhile may be answered like one whose tags may not be read: only the table itself can tell.
+                Err(refused) if refused.class == Class::Denied && self::member(&cx.afresh(), region, name).await?.is_none() => {
+                    return Err(Fault { class: Class::NotFound, ..refused });
+                }
+                Err(refused) => return Err(refused),
+            };
             tags.extend_from_slice(page.tags());
             token = page.next_token;
             if token.is_none() {

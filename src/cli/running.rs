@@ -52,6 +52,7 @@ struct Loss {
 /// Read AWS and show the difference.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// End with 2 when there are changes
@@ -78,6 +79,7 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -101,6 +103,7 @@ pub struct DestroyArgs {
     /// The stack's name, as the confirmation
     #[arg(long, value_name = "STACK")]
     confirm: Option<String>,
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -113,6 +116,7 @@ pub struct DestroyArgs {
 /// Draw the plan graph.
 #[derive(Debug, Args)]
 pub struct GraphArgs {
+    /// The language of the picture
     #[arg(long, value_enum, default_value_t = Picture::Dot)]
     format: Picture,
     /// Take AWS as empty and ask it nothing; needs no credentials
