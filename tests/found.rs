@@ -131,11 +131,14 @@ async fn a_table_that_goes_between_two_reads_is_not_there() {
     let want = wants.iter().find(|want| &*want.addr.name == "Local").unwrap();
     kind.create(&cx, want).await.unwrap();
 
-    // Described now, and remembered for the observation that follows.
+    let settled = async || while tables::member(&cx.afresh(), &ireland, "shop-Local").await.unwrap().is_some_and(|now| !now.is_active()) {};
+    settled().await;
+    // Described once it is there, and remembered for the observation that follows.
     let seen = cx.afresh();
     assert!(tables::member(&seen, &ireland, "shop-Local").await.unwrap().is_some());
     let client = fleet.region(&ireland).dynamodb;
     client.update_table().table_name("shop-Local").deletion_protection_enabled(false).send().await.unwrap();
+    settled().await;
     client.delete_table().table_name("shop-Local").send().await.unwrap();
     let found = kind.observe(&seen).await.unwrap_or_else(|fault| panic!("{fault}"));
     assert!(found.is_empty(), "{found:#?}");

@@ -3,7 +3,7 @@ use aws_sdk_dynamodb::types::{CreateReplicationGroupMemberAction, ReplicationGro
 use mrctl::{aws::Fleet, resource::Region};
 use serde_json::json;
 
-use crate::support::{binary::Place, sandbox::fleet};
+use crate::support::{binary::Place, sandbox::{fleet, strict}};
 
 fn topology(regions: &[&str]) -> String {
     let lines = regions.iter().enumerate().map(|(n, region)| format!("  {region}: {{ cidr: 10.{n}0.0.0/16 }}\n"));
@@ -19,6 +19,11 @@ async fn exists(fleet: &Fleet, region: &str) -> bool {
     dynamodb(fleet, region).describe_table().table_name("shop-Orders").send().await.is_ok()
 }
 
+async fn is_active(fleet: &Fleet, region: &str) -> bool {
+    let seen = dynamodb(fleet, region).describe_table().table_name("shop-Orders").send().await;
+    seen.is_ok_and(|seen| seen.table.is_some_and(|table| table.table_status().is_some_and(|status| status.as_str() == "ACTIVE")))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_is_not_ours_is_posture_and_stays() {
     let stack = Place::with(&topology(&["us-east-1", "eu-west-1"]));
@@ -27,6 +32,7 @@ async fn a_member_that_is_not_ours_is_posture_and_stays() {
     let add = CreateReplicationGroupMemberAction::builder().region_name("us-west-2").build().unwrap();
     let ask = dynamodb(&fleet, "us-east-1").update_table().table_name("shop-Orders");
     ask.replica_updates(ReplicationGroupUpdate::builder().create(add).build()).send().await.unwrap();
+    while !is_active(&fleet, "us-west-2").await {}
     let plan = stack.plan(&[]);
     let posture = plan["posture"].as_array().unwrap();
     assert_eq!(posture.len(), 1, "{posture:#?}");
@@ -46,6 +52,7 @@ async fn a_member_that_is_not_ours_is_posture_and_stays() {
     stack.write(topology(&["us-east-1", "eu-west-1"]).split("tables:").next().unwrap());
     let plan = stack.plan(&[]);
     assert_eq!((&plan["summary"]["delete"], &plan["posture"][0]["address"]), (&json!(2), &json!(address)), "{plan:#}");
+    strict().move_clock(&stack.account, jiff::SignedDuration::from_hours(25));
     stack.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
     assert!(exists(&fleet, "us-west-2").await);
     assert!(!exists(&fleet, "us-east-1").await);

@@ -78,6 +78,10 @@ async fn the_emulator_shows_addresses_of_gateways_and_options_of_peerings() {
     let asked = here.create_vpc_peering_connection().vpc_id(&one).peer_vpc_id(&other).peer_region("us-east-1").send().await.unwrap();
     let peering = asked.vpc_peering_connection().and_then(|peering| peering.vpc_peering_connection_id()).unwrap();
     there.accept_vpc_peering_connection().vpc_peering_connection_id(peering).send().await.unwrap();
+    // Each state that AWS takes time for is shown twice.
+    for _ in 0..2 {
+        there.describe_vpc_peering_connections().send().await.unwrap();
+    }
     let resolve = aws_sdk_ec2::types::PeeringConnectionOptionsRequest::builder().allow_dns_resolution_from_remote_vpc(true).build();
     let set = there.modify_vpc_peering_connection_options().vpc_peering_connection_id(peering);
     set.accepter_peering_connection_options(resolve).send().await.unwrap();

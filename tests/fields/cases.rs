@@ -116,9 +116,9 @@ fn network() -> Vec<Case> {
             "/network/availability_zones",
             always(Change, [json!(2), json!(["use1-az3", "use1-az2", "euw1-az3", "euw1-az1"]), GONE]),
         ),
-        case("network.nat_gateways", &network, "/network/nat_gateways", always(not_built, [json!("single"), json!("per_zone"), GONE])),
-        case("network.endpoints", &network, "/network/endpoints", always(not_built, [json!(["s3"]), json!(["ecr.api"]), GONE])),
-        case("network.peering", &network, "/network/peering", always(not_built, [json!("mesh"), json!("none"), GONE])),
+        case("network.nat_gateways", &network, "/network/nat_gateways", always(Change, [json!("single"), json!("per_zone"), GONE])),
+        case("network.endpoints", &network, "/network/endpoints", always(Change, [json!(["s3"]), json!(["ecr.api"]), GONE])),
+        case("network.peering", &network, "/network/peering", always(Change, [json!("mesh"), json!("none"), json!("mesh"), GONE])),
         case(
             "network.existing",
             &network,
