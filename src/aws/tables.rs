@@ -137,16 +137,15 @@ pub async fn has_marked_member(cx: &Cx, here: &Region, member: &Member) -> bool 
     join_all(ask).await.into_iter().flatten().any(|marks| marks.stack.as_deref() == Some(&*cx.owner.stack))
 }
 
-/// The reachable member of this stack that is there longest, elsewhere than `here`.
+/// The reachable member of this stack that is there longest, elsewhere than `here`. The file may not name a single region any
+/// more that has one: every region of the plan is asked.
 ///
 /// # Errors
-/// A region that the file names could be asked for the table and not for its marks.
+/// A region could be asked for the table and not for its marks.
 pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region, Arc<Member>)>, Fault> {
-    let table = cx.model.tables.values().find(|table| table.name == name);
-    let named: BTreeSet<Region> =
-        table.into_iter().flat_map(|table| table.members.keys()).filter(|region| *region != here).cloned().collect();
+    let named = everywhere(cx, name, here);
     let seen = look_in(cx, &named, name).await;
-    // Members outside the file are known to those inside it.
+    // Members elsewhere are known to these.
     let further = seen.iter().flat_map(|(region, member)| member.others(region)).filter(|region| region != here && !named.contains(region));
     let further: BTreeSet<Region> = further.collect();
     let mut candidates = Vec::new();
@@ -163,14 +162,20 @@ pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region
     Ok(candidates.into_iter().min_by_key(|(region, member)| (member.born, region.clone())))
 }
 
+/// Where a table of that name may have members besides the one in `here`.
+fn everywhere(cx: &Cx, name: &str, here: &Region) -> BTreeSet<Region> {
+    let in_file = cx.model.tables.values().filter(|table| table.name == name).flat_map(|table| table.members.keys());
+    in_file.chain(cx.regions.iter()).filter(|region| *region != here).cloned().collect()
+}
+
 async fn look_in(cx: &Cx, regions: &BTreeSet<Region>, name: &str) -> Vec<(Region, Arc<Member>)> {
     let ask = regions.iter().map(|region| async move { Some((region.clone(), reachable(cx, region, name).await?)) });
     join_all(ask).await.into_iter().flatten().collect()
 }
 
 /// What the other members say of the one in `here`: nothing when nobody answers, `Some(None)` when nobody has it.
-pub async fn seen_from(cx: &Cx, regions: BTreeSet<Region>, name: &str, here: &Region) -> Option<Option<ReplicaStatus>> {
-    let others: BTreeSet<Region> = regions.into_iter().filter(|region| region != here).collect();
+pub async fn seen_from(cx: &Cx, regions: Option<BTreeSet<Region>>, name: &str, here: &Region) -> Option<Option<ReplicaStatus>> {
+    let others = regions.unwrap_or_else(|| everywhere(cx, name, here));
     let seen = look_in(cx, &others, name).await;
     let mut statuses: Vec<ReplicaStatus> = seen.iter().filter_map(|(_, member)| member.replica_in(here)).collect();
     // One that is not ready speaks for all: the members hear of a change at different times.

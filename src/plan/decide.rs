@@ -114,20 +114,17 @@ fn silent_lanes(
     found: &BTreeMap<Addr, Vec<Found<Doc>>>,
     regions: &BTreeMap<Region, RegionState>,
 ) -> BTreeMap<Addr, Region> {
+    let lane = |addr: &Addr, spec: &Doc| kinds.get(&addr.kind).ok().filter(|kind| kind.traits().data)?.lane(addr, spec);
+    // A member that the file does not name any more is one that others can join, too.
+    let alive: BTreeSet<String> = found.values().flatten().filter_map(|found| lane(&found.addr, &found.spec)).collect();
     let mut silent: BTreeMap<String, Region> = BTreeMap::new();
-    let mut alive: BTreeSet<String> = BTreeSet::new();
     let mut lanes: Vec<(&Addr, String)> = Vec::new();
     for want in wants {
-        let Some(kind) = kinds.get(&want.addr.kind).ok().filter(|kind| kind.traits().data) else { continue };
-        let Some(lane) = kind.lane(&want.addr, &want.spec) else { continue };
-        match want.addr.region() {
-            Some(region) if regions.get(region).is_some_and(|state| state.state != Reach::Reachable) => {
-                silent.insert(lane.clone(), region.clone());
-            }
-            _ if found.contains_key(&want.addr) => {
-                alive.insert(lane.clone());
-            }
-            _ => {}
+        let Some(lane) = lane(&want.addr, &want.spec) else { continue };
+        if let Some(region) = want.addr.region()
+            && regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+        {
+            silent.insert(lane.clone(), region.clone());
         }
         lanes.push((&want.addr, lane));
     }

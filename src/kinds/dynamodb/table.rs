@@ -362,8 +362,7 @@ impl Kind for Table {
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
         let (cx, here) = (&cx.afresh(), cx.region()?);
         let Some(member) = tables::member(cx, here, id).await? else {
-            let regions = cx.model.regions.keys().chain(cx.model.tables.values().flat_map(|table| table.members.keys())).cloned();
-            return Ok(match tables::seen_from(cx, regions.collect(), id, here).await {
+            return Ok(match tables::seen_from(cx, None, id, here).await {
                 Some(Some(ReplicaStatus::CreationFailed)) => Status::Failed("CREATION_FAILED".to_owned()),
                 Some(Some(status)) => Status::Settling(status.as_str().to_owned()),
                 Some(None) | None => Status::Gone,
@@ -371,7 +370,7 @@ impl Kind for Table {
         };
         Ok(match member.life() {
             Life::Broken(word) => Status::Failed(word),
-            Life::Ready if member.is_active() => match tables::seen_from(cx, member.others(here), id, here).await {
+            Life::Ready if member.is_active() => match tables::seen_from(cx, Some(member.others(here)), id, here).await {
                 Some(Some(status)) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
                 _ => Status::Ready(Outputs::of::<TableArn>(&member.arn).with::<TableName>(id)),
             },
