@@ -4,29 +4,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Doing, Event, operation::Work};
-use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status};
+use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status, Timing};
 
 /// A running operation is heard of at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The pauses that depend on whom we talk to; `aws` sets them, real AWS or a sandbox.
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    /// How long after a read that found nothing a second one is worth making: reads by tag lag behind creates.
-    pub second_look: Duration,
-    /// How long clients may hold on to a name: the fixed TTL of an ELB alias.
-    pub drain: Duration,
-    /// The longest pause between two looks, where a kind's own would be longer.
-    pub longest_pause: Option<Duration>,
-}
-
-impl Default for Timing {
-    /// Real AWS: EC2's reads by tag lag by seconds; an ELB alias has a TTL of 60 s.
-    fn default() -> Self {
-        Self { second_look: Duration::from_secs(10), drain: Duration::from_secs(60), longest_pause: None }
-    }
-}
 
 /// Pauses that begin at a quarter of a second and double up to a cadence.
 pub(super) struct Pauses {
@@ -36,7 +18,7 @@ pub(super) struct Pauses {
 
 impl Pauses {
     pub(super) fn new(patience: Patience, timing: &Timing) -> Self {
-        let cadence = timing.longest_pause.map_or(patience.every, |longest| patience.every.min(longest));
+        let cadence = timing.longest_pause_between_looks.map_or(patience.every, |longest| patience.every.min(longest));
         Self { next: FIRST_PAUSE.min(cadence), cadence }
     }
 

@@ -17,7 +17,7 @@ use super::{
     connect::endpoints_are_loopback,
     wire::{Meter, Wire},
 };
-use crate::resource::Region;
+use crate::resource::{Region, Timing};
 
 /// The clients of one region. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,41 +26,6 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub sts: aws_sdk_sts::Client,
-}
-
-/// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// After an unclear answer to a create: when to look a second time for what it may have made.
-    pub second_look: Duration,
-    /// From taking a region out of DNS to removing what served there.
-    pub drain: Duration,
-    /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
-    pub longest_pause_between_looks: Option<Duration>,
-    /// How long an operation is repeated that AWS refuses because something is still in use, before what blocks it is named.
-    pub blocked_wait: Duration,
-}
-
-impl Timing {
-    /// The patience for real AWS, or for one on a loopback address, where everything is there at once.
-    #[must_use]
-    pub const fn of(is_loopback: bool) -> Self {
-        if is_loopback {
-            Self {
-                second_look: Duration::from_millis(100),
-                drain: Duration::from_secs(2),
-                longest_pause_between_looks: Some(Duration::from_millis(250)),
-                blocked_wait: Duration::from_secs(2),
-            }
-        } else {
-            Self {
-                second_look: Duration::from_secs(10),
-                drain: Duration::from_secs(60),
-                longest_pause_between_looks: None,
-                blocked_wait: Duration::from_secs(300),
-            }
-        }
-    }
 }
 
 /// Clients, made for a region when they are first asked for. There is none without a region.

@@ -49,3 +49,30 @@ impl Patience {
         }
     }
 }
+
+/// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long after a read that found nothing a second one is worth making: EC2's reads by tag lag behind creates by seconds.
+    pub second_look: Duration,
+    /// How long clients may hold on to a name: the fixed TTL of an ELB alias.
+    pub drain: Duration,
+    /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
+    pub longest_pause_between_looks: Option<Duration>,
+}
+
+impl Timing {
+    /// For real AWS, or for one on a loopback address, where everything is there at once.
+    #[must_use]
+    pub const fn of(is_loopback: bool) -> Self {
+        if is_loopback {
+            Self {
+                second_look: Duration::from_millis(100),
+                drain: Duration::from_secs(2),
+                longest_pause_between_looks: Some(Duration::from_millis(250)),
+            }
+        } else {
+            Self { second_look: Duration::from_secs(10), drain: Duration::from_secs(60), longest_pause_between_looks: None }
+        }
+    }
+}
