@@ -61,7 +61,8 @@ impl<'a> Voice<'a> {
     }
 }
 
-/// Waits until the thing is ready and gives its outputs. "Gone" right after a create means "not visible yet".
+/// Waits until the thing is ready and gives its outputs. "Gone" right after a create means "not visible yet"; what stays away
+/// for too long was dropped by AWS, which does not always say so.
 pub(super) async fn until_ready(
     work: &Work<'_>,
     kind: &dyn AnyKind,
@@ -72,11 +73,25 @@ pub(super) async fn until_ready(
 ) -> Result<Outputs, Fault> {
     let patience = kind.traits().patience;
     let (mut pauses, mut voice) = (Pauses::new(patience, &work.timing), Voice::new(work, addr, doing));
+    let may_be_away = work.timing.longest_absence.map_or(patience.appears, |longest| patience.appears.min(longest));
+    let mut away_since = None;
     loop {
-        let now = match ask(kind, cx, addr, id).await? {
+        let status = ask(kind, cx, addr, id).await?;
+        if !matches!(status, Some(Status::Gone)) {
+            away_since = None;
+        }
+        let now = match status {
             Some(Status::Ready(outputs)) => return Ok(outputs),
             Some(Status::Failed(why)) => return Err(Fault::new(format!("waiting for {addr}"), Class::Invalid, why)),
-            Some(Status::Gone) => "not visible yet".to_owned(),
+            Some(Status::Gone) => {
+                let away = away_since.get_or_insert_with(Instant::now).elapsed();
+                if away > may_be_away {
+                    let message = format!("AWS took the request, and for {} nothing of it has appeared; it was dropped", readable(away));
+                    return Err(Fault::new(format!("waiting for {addr}"), Class::Unclear, message));
+                }
+                "not visible yet".to_owned()
+            }
+            Some(Status::Unseen(now)) => format!("not visible yet: {now}"),
             Some(Status::Settling(now)) => now,
             None => "no answer".to_owned(),
         };
@@ -95,7 +110,7 @@ pub(super) async fn until_gone(work: &Work<'_>, kind: &dyn AnyKind, cx: &Cx, add
     let (mut pauses, mut voice) = (Pauses::new(patience, &work.timing), Voice::new(work, addr, Doing::Deleting));
     loop {
         let now = match ask(kind, cx, addr, id).await? {
-            Some(Status::Gone) => return Ok(()),
+            Some(Status::Gone | Status::Unseen(_)) => return Ok(()),
             Some(Status::Settling(now) | Status::Failed(now)) => now,
             Some(Status::Ready(_)) => "still there".to_owned(),
             None => "no answer".to_owned(),

@@ -23,6 +23,9 @@ pub enum Status {
     Ready(Outputs),
     /// Not there: gone, or not visible yet.
     Gone,
+    /// Not there while something it would come from is still busy, and what that is doing: it may be about to appear. For what
+    /// is being removed it is gone.
+    Unseen(String),
     /// It will not become ready; why.
     Failed(String),
 }
@@ -36,6 +39,9 @@ pub struct Patience {
     pub ready: Duration,
     /// When to give up waiting until it is gone.
     pub gone: Duration,
+    /// When to give up on what was asked for and is not there, where AWS can drop a request without a word. As `ready` unless
+    /// the kind says otherwise.
+    pub appears: Duration,
 }
 
 impl Patience {
@@ -46,7 +52,14 @@ impl Patience {
             every: Duration::from_secs(every_seconds),
             ready: Duration::from_secs(ready_minutes * 60),
             gone: Duration::from_secs(gone_minutes * 60),
+            appears: Duration::from_secs(ready_minutes * 60),
         }
+    }
+
+    /// The same, but what is not there for so many seconds will not come.
+    #[must_use]
+    pub const fn appearing_within(self, seconds: u64) -> Self {
+        Self { appears: Duration::from_secs(seconds), ..self }
     }
 }
 
@@ -59,6 +72,8 @@ pub struct Timing {
     pub drain: Duration,
     /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
     pub longest_pause_between_looks: Option<Duration>,
+    /// Cuts how long anything may take to appear; none: the kinds' own.
+    pub longest_absence: Option<Duration>,
 }
 
 impl Timing {
@@ -70,9 +85,15 @@ impl Timing {
                 second_look: Duration::from_millis(100),
                 drain: Duration::from_secs(2),
                 longest_pause_between_looks: Some(Duration::from_millis(250)),
+                longest_absence: Some(Duration::from_secs(5)),
             }
         } else {
-            Self { second_look: Duration::from_secs(10), drain: Duration::from_secs(60), longest_pause_between_looks: None }
+            Self {
+                second_look: Duration::from_secs(10),
+                drain: Duration::from_secs(60),
+                longest_pause_between_looks: None,
+                longest_absence: None,
+            }
         }
     }
 }

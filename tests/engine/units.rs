@@ -230,6 +230,25 @@ fn a_member_outside_the_file_is_enough_to_join() {
 }
 
 #[test]
+fn a_create_that_aws_drops_is_known_soon_and_made_by_the_next_run() {
+    paused(async {
+        let mut stage = shop(2);
+        let table = addr("us-east-1/p.table/Orders");
+        stage.world().dropped.insert(table.clone());
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.failures.len(), 1);
+        let (failed, fault) = &outcome.failures[0];
+        assert_eq!(*failed, table);
+        assert!(fault.to_string().contains("nothing of it has appeared"), "{fault}");
+        assert!(fault.advice().unwrap().contains("run the same command again"));
+        assert!((60..90).contains(&outcome.elapsed.as_secs()), "{:?}", outcome.elapsed);
+        stage.world().dropped.clear();
+        assert_eq!(stage.settle(1).await, 1);
+    });
+}
+
+#[test]
 fn what_is_foreign_is_left_and_adopted_only_when_asked() {
     paused(async {
         let mut stage = shop(1);
