@@ -1,9 +1,12 @@
 //! Global tables between regions, with the real binary against the local AWS.
-use aws_sdk_dynamodb::types::{CreateReplicationGroupMemberAction, ReplicationGroupUpdate};
+use aws_sdk_dynamodb::types::{AttributeValue, CreateReplicationGroupMemberAction, ReplicationGroupUpdate};
 use mrctl::{aws::Fleet, resource::Region};
 use serde_json::json;
 
-use crate::support::{binary::Place, sandbox::{fleet, strict}};
+use crate::support::{
+    binary::Place,
+    sandbox::{fleet, strict},
+};
 
 fn topology(regions: &[&str]) -> String {
     let lines = regions.iter().enumerate().map(|(n, region)| format!("  {region}: {{ cidr: 10.{n}0.0.0/16 }}\n"));
@@ -56,4 +59,25 @@ async fn a_member_that_is_not_ours_is_posture_and_stays() {
     stack.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
     assert!(exists(&fleet, "us-west-2").await);
     assert!(!exists(&fleet, "us-east-1").await);
+}
+
+/// A table that was begun a second time has another id, and nothing of what was in the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_moves_to_other_regions_with_what_it_holds() {
+    let stack = Place::with(&topology(&["us-east-1", "eu-west-1"]));
+    stack.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let (fleet, _) = fleet(&stack.account);
+    let put = dynamodb(&fleet, "us-east-1").put_item().table_name("shop-Orders").item("id", AttributeValue::S("one".into()));
+    put.send().await.unwrap();
+    stack.write(&topology(&["us-west-2", "ap-southeast-2"]));
+    stack.expect(8, &["apply", "--yes"]);
+    let said = stack.expect(0, &["apply", "--yes", "--allow-data-loss", "all", "-v"]);
+    assert!(!said.contains("CreateTable"), "{said}");
+    for region in ["us-west-2", "ap-southeast-2"] {
+        let read = dynamodb(&fleet, region).get_item().table_name("shop-Orders").key("id", AttributeValue::S("one".into()));
+        assert!(read.send().await.unwrap().item().is_some(), "{region}");
+    }
+    assert!(!exists(&fleet, "us-east-1").await && !exists(&fleet, "eu-west-1").await);
+    stack.expect(0, &["plan", "--detailed-exitcode"]);
+    stack.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
 }

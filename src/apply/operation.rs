@@ -15,11 +15,11 @@ use tokio::{
 
 use super::{
     Doing, Event,
-    settle::{Pauses, Timing, Voice, readable, until_gone, until_ready},
+    settle::{Pauses, Voice, readable, until_gone, until_ready},
 };
 use crate::{
     plan::{Action, Step, protections},
-    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Traits, Want, doc::diff},
+    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Timing, Traits, Want, doc::diff},
 };
 
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.

@@ -14,12 +14,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Doing, Event, Outcome, Stamped, Stop, Tally, Timing,
+    Doing, Event, Outcome, Stamped, Stop, Tally,
     operation::{Left, Work},
 };
 use crate::{
     plan::{Action, Op, Plan},
-    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Traits, Want, doc::resolve},
+    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
 };
 
 /// Operations in flight at once; calls are bounded again per region and service where they are sent.
@@ -200,7 +200,7 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
         }
         work.say(Event::GateWaiting { region: region.clone(), now: why, elapsed: began.elapsed() });
         sleep(pause).await;
-        pause = (pause * 2).min(work.timing.longest_pause.unwrap_or(Duration::from_secs(15)));
+        pause = (pause * 2).min(work.timing.longest_pause_between_looks.unwrap_or(Duration::from_secs(15)));
     }
     if !options.bake.is_zero() {
         work.say(Event::GateBaking { region: region.clone(), bake: options.bake });

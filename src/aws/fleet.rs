@@ -18,7 +18,7 @@ use super::{
     pace::{ENDPOINT_BURST, Pace},
     wire::{Meter, Wire},
 };
-use crate::resource::Region;
+use crate::resource::{Region, Timing};
 
 /// The clients of one region. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,46 +29,6 @@ pub struct Clients {
     pub sts: aws_sdk_sts::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
     pub quotas: aws_sdk_servicequotas::Client,
-}
-
-/// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// After an unclear answer to a create: when to look a second time for what it may have made.
-    pub second_look: Duration,
-    /// From taking a region out of DNS to removing what served there.
-    pub drain: Duration,
-    /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
-    pub longest_pause_between_looks: Option<Duration>,
-    /// How long an operation is repeated that AWS refuses because something is still in use, before what blocks it is named.
-    pub blocked_wait: Duration,
-    /// One call for a VPC endpoint may be sent each.
-    pub endpoint_every: Duration,
-}
-
-impl Timing {
-    /// The patience for real AWS, or for one on a loopback address, where everything is there at once.
-    #[must_use]
-    pub const fn of(is_loopback: bool) -> Self {
-        if is_loopback {
-            Self {
-                second_look: Duration::from_millis(100),
-                drain: Duration::from_secs(2),
-                longest_pause_between_looks: Some(Duration::from_millis(250)),
-                blocked_wait: Duration::from_secs(2),
-                endpoint_every: Duration::from_millis(200),
-            }
-        } else {
-            Self {
-                second_look: Duration::from_secs(10),
-                drain: Duration::from_secs(60),
-                longest_pause_between_looks: None,
-                blocked_wait: Duration::from_secs(300),
-                // 0.3 a second (EC2 API reference, "Request throttling").
-                endpoint_every: Duration::from_millis(3334),
-            }
-        }
-    }
 }
 
 /// Clients, made for a region when they are first asked for. There is none without a region.

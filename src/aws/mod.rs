@@ -16,4 +16,4 @@ pub mod tags;
 pub mod wire;
 
 pub use connect::{Connect, NotConnected, connect, endpoints_are_loopback};
-pub use fleet::{Clients, Fleet, Timing};
+pub use fleet::{Clients, Fleet};

@@ -280,9 +280,8 @@ fn before_apply(plan: &Plan) -> Vec<Exit> {
 }
 
 async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Format, timeout: Option<Duration>) -> (Outcome, u64) {
-    let timing = planned.cx.fleet.timing();
     let options = apply::Options {
-        timing: apply::Timing { second_look: timing.second_look, drain: timing.drain, longest_pause: timing.longest_pause_between_looks },
+        timing: planned.cx.fleet.timing(),
         read_at: planned.read_at,
         timeout,
         bake: model.rollout.bake,

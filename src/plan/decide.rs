@@ -53,7 +53,8 @@ pub fn decide(
             }
         };
         if let [only] = &here[..] {
-            let is_silent = |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state != Reach::Reachable);
+            let is_silent =
+                |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state != Reach::Reachable);
             keep_silent_references(&mut want.spec, &only.spec, &is_silent);
         }
         let refers = targets(&want.spec);
@@ -118,20 +119,17 @@ fn silent_lanes(
     found: &BTreeMap<Addr, Vec<Found<Doc>>>,
     regions: &BTreeMap<Region, RegionState>,
 ) -> BTreeMap<Addr, Region> {
+    let lane = |addr: &Addr, spec: &Doc| kinds.get(&addr.kind).ok().filter(|kind| kind.traits().data)?.lane(addr, spec);
+    // A member that the file does not name any more is one that others can join, too.
+    let alive: BTreeSet<String> = found.values().flatten().filter_map(|found| lane(&found.addr, &found.spec)).collect();
     let mut silent: BTreeMap<String, Region> = BTreeMap::new();
-    let mut alive: BTreeSet<String> = BTreeSet::new();
     let mut lanes: Vec<(&Addr, String)> = Vec::new();
     for want in wants {
-        let Some(kind) = kinds.get(&want.addr.kind).ok().filter(|kind| kind.traits().data) else { continue };
-        let Some(lane) = kind.lane(&want.addr, &want.spec) else { continue };
-        match want.addr.region() {
-            Some(region) if regions.get(region).is_some_and(|state| state.state != Reach::Reachable) => {
-                silent.insert(lane.clone(), region.clone());
-            }
-            _ if found.contains_key(&want.addr) => {
-                alive.insert(lane.clone());
-            }
-            _ => {}
+        let Some(lane) = lane(&want.addr, &want.spec) else { continue };
+        if let Some(region) = want.addr.region()
+            && regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+        {
+            silent.insert(lane.clone(), region.clone());
         }
         lanes.push((&want.addr, lane));
     }

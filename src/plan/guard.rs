@@ -85,7 +85,8 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
     let message = match step.action {
         Action::Delete => "would be deleted with its data".to_owned(),
         Action::Replace => {
-            let fixed: Vec<&str> = step.changes.iter().map(|change| change.path.as_str()).collect();
+            let is_fixed = |change: &&Change| traits.fixed.iter().any(|path| change.is_under(path));
+            let fixed: Vec<&str> = step.changes.iter().filter(is_fixed).map(|change| change.path.as_str()).collect();
             format!("would be deleted and made anew: AWS cannot change {} in place", fixed.join(", "))
         }
         Action::Update | Action::Adopt => {

@@ -113,7 +113,7 @@ pub enum Reason {
     Wave,
     /// The two halves of a replacement.
     Replacement,
-    /// The order of removal within a lane.
+    /// The order within a lane: who joins before who goes, and who goes first.
     Lane,
 }
 

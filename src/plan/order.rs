@@ -52,6 +52,7 @@ pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered
     build.found_references();
     build.after();
     build.lanes();
+    build.moves();
     build.check()?;
     let mut ordered = Ordered::default();
     build.drains(rollout, &mut ordered);
@@ -218,6 +219,29 @@ impl<'a> Build<'a> {
             lane.reverse();
             for pair in lane.windows(2) {
                 self.edge_if_free(pair[0].3, pair[1].3, Reason::Lane);
+            }
+        }
+    }
+
+    /// Where data moves from some regions to others, the new members are there before the first old one goes; when one cannot
+    /// be added, none goes. A replacement in the lane begins anew and has nothing to join.
+    fn moves(&mut self) {
+        let mut lanes: BTreeMap<String, (Vec<NodeIndex>, Vec<NodeIndex>)> = BTreeMap::new();
+        let mut anew: BTreeSet<String> = BTreeSet::new();
+        for node in self.graph.node_indices() {
+            let op = &self.graph[node];
+            let Some(index) = op.step().filter(|index| self.traits(*index).is_some_and(|traits| traits.data)) else { continue };
+            let Some(lane) = self.lane_of(op) else { continue };
+            match (op, self.steps[index].action) {
+                (_, Action::Replace) => drop(anew.insert(lane)),
+                (Op::Make(_) | Op::Wait(_), _) => lanes.entry(lane).or_default().0.push(node),
+                (Op::Remove(_), _) => lanes.entry(lane).or_default().1.push(node),
+                _ => {}
+            }
+        }
+        for (_, (joining, going)) in lanes.into_iter().filter(|(lane, _)| !anew.contains(lane)) {
+            for (before, after) in joining.iter().flat_map(|before| going.iter().map(move |after| (*before, *after))) {
+                self.edge_if_free(before, after, Reason::Lane);
             }
         }
     }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use mrctl::{
-    apply::{self, Event, Options, Outcome, Timing},
+    apply::{self, Event, Options, Outcome},
     aws::Fleet,
     plan::{self, Allowance, Op, Plan, Rollout, Searched},
-    resource::{Addr, Cx, Doc, Facts, Kinds, Region, Replace},
+    resource::{Addr, Cx, Doc, Facts, Kinds, Region, Replace, Timing},
     topology::Model,
 };
 use tokio::time::Instant;
@@ -99,7 +99,7 @@ impl Stage {
             world.abandon.clone()
         };
         let options = Options {
-            timing: Timing::default(),
+            timing: Timing::of(false),
             read_at: Instant::now(),
             timeout: self.timeout,
             bake: Duration::from_secs(5),

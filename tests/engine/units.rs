@@ -192,6 +192,63 @@ fn what_is_still_being_made_lets_go_of_what_is_replaced() {
 }
 
 #[test]
+fn data_moves_only_when_the_new_member_is_there() {
+    paused(async {
+        let mut stage = shop(3);
+        let table = |region: &str| addr(&format!("{region}/p.table/Orders"));
+        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
+        let in_regions =
+            |regions: &[&str]| all.iter().filter(|(at, _)| regions.contains(&at.region().unwrap().as_str())).cloned().collect();
+        stage.want(in_regions(&["eu-west-1", "us-east-1"]));
+        stage.settle(1).await;
+        stage.want(in_regions(&["ap-south-1"]));
+        stage.world().refused.insert(table("ap-south-1"));
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!((outcome.tally.failed, outcome.tally.skipped), (1, 2));
+        assert_eq!(stage.world().things.len(), 2);
+        stage.world().refused.clear();
+        assert_eq!(stage.settle(1).await, 1);
+        let world = stage.world();
+        assert_eq!((world.at(&table("ap-south-1")).len(), world.things.len()), (1, 1));
+    });
+}
+
+#[test]
+fn a_member_outside_the_file_is_enough_to_join() {
+    paused(async {
+        let mut stage = shop(3);
+        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
+        stage.want(all[..1].to_vec());
+        stage.settle(1).await;
+        stage.want(all[1..].to_vec());
+        stage.world().dead = Some(stage.regions[2].clone());
+        let plan = stage.plan().await;
+        let action = |region: usize| plan.steps.iter().find(|step| step.addr.region() == Some(&stage.regions[region])).unwrap().action;
+        assert_eq!([action(0), action(1), action(2)], [Action::Delete, Action::Create, Action::Hold]);
+    });
+}
+
+#[test]
+fn a_create_that_aws_drops_is_known_soon_and_made_by_the_next_run() {
+    paused(async {
+        let mut stage = shop(2);
+        let table = addr("us-east-1/p.table/Orders");
+        stage.world().dropped.insert(table.clone());
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.failures.len(), 1);
+        let (failed, fault) = &outcome.failures[0];
+        assert_eq!(*failed, table);
+        assert!(fault.to_string().contains("nothing of it has appeared"), "{fault}");
+        assert!(fault.advice().unwrap().contains("run the same command again"));
+        assert!((60..90).contains(&outcome.elapsed.as_secs()), "{:?}", outcome.elapsed);
+        stage.world().dropped.clear();
+        assert_eq!(stage.settle(1).await, 1);
+    });
+}
+
+#[test]
 fn what_is_foreign_is_left_and_adopted_only_when_asked() {
     paused(async {
         let mut stage = shop(1);

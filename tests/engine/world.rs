@@ -42,6 +42,8 @@ pub struct World {
     pub dead: Option<Region>,
     pub sick: BTreeSet<Addr>,
     pub refused: BTreeSet<Addr>,
+    /// Creates that are accepted and come to nothing.
+    pub dropped: BTreeSet<Addr>,
     pub mutations: usize,
     pub kill_at: Option<(usize, bool)>,
     pub killed: bool,
@@ -64,6 +66,7 @@ impl World {
             dead: None,
             sick: BTreeSet::new(),
             refused: BTreeSet::new(),
+            dropped: BTreeSet::new(),
             mutations: 0,
             kill_at: None,
             killed: false,
@@ -128,6 +131,9 @@ impl World {
             return Err(fault("Create", Class::Contention));
         }
         self.refers_to_what_is_there(want);
+        if self.dropped.contains(addr) {
+            return Ok("id-dropped".to_owned());
+        }
         let mut spec = want.spec.clone();
         if traits.unfinished {
             spec["pitr"] = json!(false);
@@ -406,7 +412,14 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         Traits { twice: true, ..plain("p.subnet", &["net", "zone"]) },
         plain("p.peer", &["nets"]),
         plain("p.rules", &["net"]),
-        Traits { data: true, guarded: &["pitr", "protect"], protection: Some("protect"), unfinished: true, ..plain("p.table", &["key"]) },
+        Traits {
+            data: true,
+            guarded: &["pitr", "protect"],
+            protection: Some("protect"),
+            unfinished: true,
+            patience: Patience::of(10, 60, 30).appearing_within(60),
+            ..plain("p.table", &["key"])
+        },
         Traits { serves: true, replace: task, twice: true, ..plain("p.task", &["image"]) },
         Traits { serves: true, after: AFTER, ..plain("p.service", &["subnet"]) },
         plain("p.record", &["policy"]),

@@ -145,7 +145,7 @@ impl Bench {
             match self.kind(addr).status(&self.cx.at(&addr.scope), addr, id).await {
                 Ok(Status::Ready(outputs)) => return outputs,
                 Ok(Status::Failed(why)) => panic!("{addr}: {why}"),
-                Ok(Status::Settling(_) | Status::Gone) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Ok(Status::Settling(_) | Status::Unseen(_) | Status::Gone) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(fault) => panic!("{addr}: {fault}"),
             }
         }

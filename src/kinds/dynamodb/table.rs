@@ -273,7 +273,8 @@ impl Kind for Table {
     const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key"];
     /// A replica of a table with items takes about ten minutes, of a large one hours; Terraform waits 30 minutes for a replica
     /// and 60 for an update (field guide 3.1 item 4, 3.2 item 4).
-    const PATIENCE: Patience = Patience::of(10, 60, 30);
+    /// Its entry is there after six seconds or never (field guide 3.2 item 4).
+    const PATIENCE: Patience = Patience::of(10, 60, 30).appearing_within(60);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (
             Verb::Observe,
@@ -376,17 +377,12 @@ impl Kind for Table {
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
         let (cx, here) = (&cx.afresh(), cx.region()?);
         let Some(member) = tables::member(cx, here, id).await? else {
-            let regions = cx.model.regions.keys().chain(cx.model.tables.values().flat_map(|table| table.members.keys())).cloned();
-            return Ok(match tables::seen_from(cx, regions.collect(), id, here).await {
-                Some(Some(ReplicaStatus::CreationFailed)) => Status::Failed("CREATION_FAILED".to_owned()),
-                Some(Some(status)) => Status::Settling(status.as_str().to_owned()),
-                Some(None) | None => Status::Gone,
-            });
+            return Ok(tables::status_unseen(cx, id, here).await);
         };
         Ok(match member.life() {
             Life::Broken(word) => Status::Failed(word),
-            Life::Ready if member.is_active() => match tables::seen_from(cx, member.others(here), id, here).await {
-                Some(Some(status)) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
+            Life::Ready if member.is_active() => match tables::seen_from(cx, &member.others(here), id, here).await {
+                Some(status) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
                 _ => Status::Ready(Outputs::of::<TableArn>(&member.arn).with::<TableName>(id)),
             },
             _ => Status::Settling(member.word().to_owned()),
