@@ -1,20 +1,7 @@
 //! The real binary against the local AWS, from nothing to live and back.
-use std::{
-    path::PathBuf,
-    process::Output,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use assert_cmd::Command;
-use tempfile::TempDir;
-
-use crate::support::sandbox::{fresh_account, strict};
-
-/// One stack in an account of its own.
-pub struct World {
-    folder: TempDir,
-    pub account: String,
-}
+use crate::support::{binary::Place, sandbox::strict};
 
 /// Two regions, three zones, one table.
 const REGIONS: [(&str, &str); 5] = [
@@ -33,131 +20,77 @@ pub fn topology(regions: &[&str], rest: &str) -> String {
 
 const REST: &str = "network: { availability_zones: 3 }\ntables:\n  Orders: { partition_key: { name: id, type: string } }\n";
 
-impl World {
-    pub fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), account: fresh_account() }
-    }
-
-    pub fn write(&self, text: &str) {
-        std::fs::write(self.path(), text).unwrap();
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("topology.yaml")
-    }
-
-    pub fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_mrctl"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("AWS_ENDPOINT_URL", &strict().endpoint)
-            .env("AWS_ACCESS_KEY_ID", &self.account)
-            .env("AWS_SECRET_ACCESS_KEY", "sandbox")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("NO_COLOR", "1")
-            .output()
-            .unwrap()
-    }
-
-    /// Runs and expects an exit code; gives what was said on both streams.
-    pub fn expect(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert_eq!(output.status.code(), Some(code), "mrctl {}\n{said}", arguments.join(" "));
-        said
-    }
-
-    /// After this nothing differs and a second apply changes nothing.
-    pub fn is_converged(&self) {
-        self.expect(0, &["plan", "--detailed-exitcode", "--no-sweep"]);
-        let said = self.expect(0, &["apply", "--yes", "--no-sweep"]);
-        assert!(said.contains("No changes"), "{said}");
-    }
-
-    pub fn destroy(&self) {
-        self.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
-        let plan = self.plan(&["plan", "--destroy", "--format", "json"]);
-        assert_eq!(plan["steps"].as_array().map(Vec::len), Some(0), "{plan:#}");
-    }
-
-    pub fn plan(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = self.run(arguments);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
-    }
-}
-
 #[test]
 fn a_stack_goes_from_nothing_to_live_and_back_twice() {
     for regions in [&["us-east-1", "eu-west-1"][..], &["us-east-1", "eu-west-1", "ap-southeast-2", "eu-central-1", "us-west-2"]] {
-        let world = World::new();
-        world.write(&topology(regions, REST));
+        let world = Place::new();
+        world.write(topology(regions, REST));
         for _ in 0..2 {
             world.expect(2, &["plan", "--detailed-exitcode"]);
             world.expect(0, &["apply", "--yes"]);
             world.is_converged();
-            world.destroy();
+            world.destroy("shop");
         }
     }
 }
 
 #[test]
 fn another_range_replaces_the_network_and_leaves_the_tables() {
-    let world = World::new();
+    let world = Place::new();
     let text = topology(&["us-east-1", "eu-west-1"], REST);
     world.write(&text);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    world.write(&text.replace("10.10.0.0", "10.99.0.0"));
-    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    world.write(text.replace("10.10.0.0", "10.99.0.0"));
+    let plan = world.plan(&[]);
     assert_eq!((&plan["summary"]["replace"], &plan["summary"]["keep"]), (&12.into(), &16.into()), "{:#}", plan["summary"]);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn data_is_never_lost_without_being_named() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     let said = world.expect(8, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
     assert!(said.contains("--allow-data-loss us-east-1/dynamodb.table/Orders"), "{said}");
     world.is_converged();
     world.expect(64, &["destroy", "--yes", "--confirm", "shoop"]);
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_region_joins_and_leaves() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    world.write(&topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(8, &["apply", "--yes"]);
     world.expect(0, &["apply", "--yes", "--allow-data-loss", "us-west-2/*"]);
     world.expect(0, &["plan", "--detailed-exitcode"]);
-    world.destroy();
+    world.destroy("shop");
 }
 
 const KILLED_SIDE_BY_SIDE: u64 = 8;
 
 /// Kills an apply and then a destroy at one point; says whether it was reached.
 fn survives_a_kill(point: u64) -> bool {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     let side = if point.is_multiple_of(2) { "before" } else { "after" };
     let call = 1 + point * 5 % 43;
     let inject = format!("kill@{call}:{side}");
     let killed = world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep"]);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    let plan = world.plan(&[]);
     assert_eq!(plan["summary"]["keep"], 28, "after {inject}: {:#}", plan["summary"]);
     assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0), "after {inject}: {plan:#}");
     world.run(&["--inject", &inject, "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
-    world.destroy();
+    world.destroy("shop");
     killed.status.code().is_none()
 }
 
@@ -183,23 +116,23 @@ fn a_kill_anywhere_converges() {
 
 #[test]
 fn an_answer_lost_makes_no_duplicate() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["--inject", "lost@1,lost@3,lost@9,5xx@12,lost@20", "apply", "--yes", "--no-sweep"]);
-    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    let plan = world.plan(&[]);
     assert_eq!((&plan["summary"]["keep"], plan["findings"].as_array().map(Vec::len)), (&28.into(), Some(0)), "{plan:#}");
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_dead_region_holds_its_own_and_nothing_else() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    world.write(&topology(&["us-east-1", "eu-west-1"], &format!("{REST}tags: {{ team: a }}\n")));
+    world.write(topology(&["us-east-1", "eu-west-1"], &format!("{REST}tags: {{ team: a }}\n")));
     for how in ["refuse", "503"] {
         let down = format!("down=eu-west-1:{how}");
-        let plan = world.plan(&["--inject", &down, "plan", "--format", "json", "--no-sweep"]);
+        let plan = world.plan(&["--inject", &down]);
         assert_eq!(plan["regions"]["eu-west-1"]["state"], "unreachable");
         assert_eq!((&plan["summary"]["delete"], &plan["summary"]["hold"]), (&0.into(), &14.into()), "{:#}", plan["summary"]);
         world.expect(5, &["--inject", &down, "plan", "--no-sweep"]);
@@ -207,28 +140,28 @@ fn a_dead_region_holds_its_own_and_nothing_else() {
     world.expect(5, &["--inject", "down=eu-west-1:refuse", "apply", "--yes", "--no-sweep"]);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_table_is_not_begun_twice_while_a_region_is_dead() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(5, &["--inject", "down=us-east-1:refuse", "apply", "--yes", "--no-sweep"]);
-    let plan = world.plan(&["plan", "--format", "json", "--no-sweep"]);
+    let plan = world.plan(&[]);
     let step = |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
     assert_eq!((step("eu-west-1/ec2.vpc/main"), step("eu-west-1/dynamodb.table/Orders")), ("keep".into(), "create".into()));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn what_is_not_ours_stays_and_is_named() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let plan = world.plan(&["plan", "--format", "json", "--full", "--no-sweep"]);
+    let plan = world.plan(&["--full"]);
     assert_eq!(plan["summary"]["keep"], 28);
     let (fleet, _) = crate::support::sandbox::fleet(&world.account);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -247,47 +180,45 @@ fn what_is_not_ours_stays_and_is_named() {
         assert_eq!(still.subnets().len(), 1);
         ec2.delete_subnet().subnet_id(&foreign).send().await.unwrap();
     });
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn every_field_changes_in_place_or_is_refused() {
-    let world = World::new();
+    let world = Place::new();
     let with = |network: &str, table: &str| {
         topology(
             &["us-east-1", "eu-west-1"],
             &format!("network: {{ {network} }}\ntables:\n  Orders: {{ partition_key: {{ name: id, type: string }}{table} }}\n"),
         )
     };
-    world.write(&with("availability_zones: 2", ""));
+    world.write(with("availability_zones: 2", ""));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     for (network, table, tags) in [
         ("availability_zones: 3", "", "tags: { team: a, owner: b }\n"),
         ("availability_zones: 2", ", writes: by_key", "tags: { team: c }\n"),
         ("availability_zones: 2", "", ""),
     ] {
-        world.write(&format!("{}{tags}", with(network, table)));
+        world.write(format!("{}{tags}", with(network, table)));
         world.expect(0, &["apply", "--yes", "--no-sweep"]);
         world.is_converged();
     }
     // Losing a protection is losing data's safety: it has to be named.
-    world.write(&with(
-        "availability_zones: 2",
-        ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }",
-    ));
+    world
+        .write(with("availability_zones: 2", ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }"));
     world.expect(8, &["apply", "--yes", "--no-sweep"]);
     world.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "eu-west-1/dynamodb.table/Orders"]);
     world.is_converged();
-    world.write(&with("availability_zones: 2", ", sort_key: { name: at, type: number }"));
+    world.write(with("availability_zones: 2", ", sort_key: { name: at, type: number }"));
     let said = world.expect(8, &["apply", "--yes", "--no-sweep"]);
     assert!(said.contains("sort_key"), "{said}");
-    world.destroy();
+    world.destroy("shop");
 }
 
 /// Three members: the first made in us-east-1, the others added there.
-fn three() -> World {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
+fn three() -> Place {
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
     world
@@ -296,34 +227,34 @@ fn three() -> World {
 #[test]
 fn the_oldest_member_stays_for_a_day_and_everything_else_goes() {
     let world = three();
-    world.write(&topology(&["eu-west-1", "us-west-2"], REST));
+    world.write(topology(&["eu-west-1", "us-west-2"], REST));
     let remove = ["apply", "--yes", "--allow-data-loss", "us-east-1/*"];
     let said = world.expect(1, &remove);
     assert!(said.contains("blocked until"), "{said}");
     assert!(strict().refusals(&world.account, "DeleteTable", "ValidationException") > 0);
-    let plan = world.plan(&["plan", "--format", "json"]);
+    let plan = world.plan_everywhere(&[]);
     let steps = plan["steps"].as_array().unwrap();
     let left: Vec<&str> = steps.iter().filter(|step| step["region"] == "us-east-1").map(|step| step["address"].as_str().unwrap()).collect();
     assert_eq!(left, ["us-east-1/dynamodb.table/Orders"], "{plan:#}");
     strict().move_clock(&world.account, jiff::SignedDuration::from_hours(25));
     world.expect(0, &remove);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn the_youngest_member_can_go_at_once() {
     let world = three();
-    world.write(&topology(&["us-east-1", "us-west-2"], REST));
+    world.write(topology(&["us-east-1", "us-west-2"], REST));
     world.expect(0, &["apply", "--yes", "--allow-data-loss", "eu-west-1/*"]);
     assert_eq!(strict().refusals(&world.account, "DeleteTable", "ValidationException"), 0);
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_foreign_interface_in_our_subnet_is_named_and_stays() {
-    let world = World::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    let world = Place::new();
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     let (fleet, _) = crate::support::sandbox::fleet(&world.account);
     let ec2 = fleet.region(&mrctl::resource::Region::new("eu-west-1")).ec2;
@@ -339,5 +270,5 @@ fn a_foreign_interface_in_our_subnet_is_named_and_stays() {
     assert!(said.contains(&interface) && said.contains("of a colleague"), "{said}");
     assert!(strict().refusals(&world.account, "DeleteSubnet", "DependencyViolation") > 0);
     runtime.block_on(async { ec2.delete_network_interface().network_interface_id(&interface).send().await.unwrap() });
-    world.destroy();
+    world.destroy("shop");
 }

@@ -52,6 +52,47 @@ async fn the_access_key_is_the_account() {
     assert_eq!(identity.account(), Some(account.as_str()));
 }
 
+/// What the patches add to the emulator, as far as kinds rely on it.
+#[tokio::test]
+async fn the_emulator_shows_addresses_of_gateways_and_options_of_peerings() {
+    let (fleet, _) = fleet(&fresh_account());
+    let (here, there) = (fleet.region(&ireland()).ec2, fleet.region(&virginia()).ec2);
+    let vpc = async |ec2: &aws_sdk_ec2::Client, range: &str| {
+        let made = ec2.create_vpc().cidr_block(range).send().await.unwrap();
+        made.vpc().and_then(|vpc| vpc.vpc_id()).unwrap().to_owned()
+    };
+    let (one, other) = (vpc(&here, "10.0.0.0/16").await, vpc(&there, "10.1.0.0/16").await);
+    let subnet = here.create_subnet().vpc_id(&one).cidr_block("10.0.0.0/24").send().await.unwrap();
+    let subnet = subnet.subnet().and_then(|subnet| subnet.subnet_id()).unwrap();
+    let address = here.allocate_address().send().await.unwrap();
+    here.create_nat_gateway().subnet_id(subnet).allocation_id(address.allocation_id().unwrap()).send().await.unwrap();
+    let gateways = here.describe_nat_gateways().send().await.unwrap();
+    let shown = &gateways.nat_gateways()[0].nat_gateway_addresses()[0];
+    assert_eq!((shown.allocation_id(), shown.public_ip()), (address.allocation_id(), address.public_ip()));
+    let of = async |name: &str, value: &str| {
+        let filter = aws_sdk_ec2::types::Filter::builder().name(name).values(value).build();
+        here.describe_network_interfaces().filters(filter).send().await.unwrap().network_interfaces().len()
+    };
+    assert_eq!((of("subnet-id", subnet).await, of("vpc-id", &one).await, of("vpc-id", &other).await), (1, 1, 0));
+
+    let asked = here.create_vpc_peering_connection().vpc_id(&one).peer_vpc_id(&other).peer_region("us-east-1").send().await.unwrap();
+    let peering = asked.vpc_peering_connection().and_then(|peering| peering.vpc_peering_connection_id()).unwrap();
+    there.accept_vpc_peering_connection().vpc_peering_connection_id(peering).send().await.unwrap();
+    // Each state that AWS takes time for is shown twice.
+    for _ in 0..2 {
+        there.describe_vpc_peering_connections().send().await.unwrap();
+    }
+    let resolve = aws_sdk_ec2::types::PeeringConnectionOptionsRequest::builder().allow_dns_resolution_from_remote_vpc(true).build();
+    let set = there.modify_vpc_peering_connection_options().vpc_peering_connection_id(peering);
+    set.accepter_peering_connection_options(resolve).send().await.unwrap();
+    for (ec2, accepts) in [(&here, None), (&there, Some(true))] {
+        let shown = ec2.describe_vpc_peering_connections().vpc_peering_connection_ids(peering).send().await.unwrap();
+        let accepter = shown.vpc_peering_connections()[0].accepter_vpc_info().unwrap();
+        assert_eq!((accepter.cidr_block(), accepter.region()), (Some("10.1.0.0/16"), Some("us-east-1")));
+        assert_eq!(accepter.peering_options().and_then(|options| options.allow_dns_resolution_from_remote_vpc()), accepts);
+    }
+}
+
 #[tokio::test]
 async fn calls_are_counted_by_region_service_and_operation() {
     let (fleet, recorder) = fleet(&fresh_account());

@@ -1,7 +1,10 @@
 //! What a table may be beyond its keys, with the real binary against the local AWS behind the strict layer.
 use crate::{
-    lifecycle::{World, topology},
-    support::sandbox::strict,
+    lifecycle::topology,
+    support::{
+        binary::{Place as World, side_by_side},
+        sandbox::strict,
+    },
 };
 
 const TWO: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -33,7 +36,7 @@ fn settings_come_change_and_go() {
     // The class has changed as often as it may in a month.
     strict().move_clock(&world.account, jiff::SignedDuration::from_hours(2));
     apply(&world, &table("    table_class: infrequent_access\n"));
-    world.write(&table(""));
+    world.write(table(""));
     let said = world.expect(1, &["apply", "--yes", "--no-sweep"]);
     assert!(said.contains("limited to 2 times in 30 day(s)") && said.contains("later"), "{said}");
     strict().move_clock(&world.account, jiff::SignedDuration::from_hours(31 * 24));
@@ -41,14 +44,14 @@ fn settings_come_change_and_go() {
     for code in ["ValidationException", "ThrottlingException"] {
         assert_eq!(strict().refusals(&world.account, "UpdateTable", code), 0, "{code}");
     }
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn another_attribute_expires_an_hour_later() {
     let world = World::new();
     apply(&world, &table("    ttl_attribute: expiresAt\n"));
-    world.write(&table("    ttl_attribute: endsAt\n"));
+    world.write(table("    ttl_attribute: endsAt\n"));
     let again = ["apply", "--yes", "--no-sweep"];
     let said = world.expect(1, &again);
     assert!(said.contains("multiple times within a fixed interval"), "{said}");
@@ -60,7 +63,7 @@ fn another_attribute_expires_an_hour_later() {
     strict().move_clock(&world.account, jiff::SignedDuration::from_mins(61));
     world.expect(0, &again);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
@@ -74,21 +77,21 @@ fn the_stream_of_a_lone_table_is_as_said_or_left_alone() {
     // Nothing said: it stays on, and nobody minds.
     apply(&world, &lone(""));
     apply(&world, &table(""));
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_kill_between_the_settings_converges() {
     let all = table(&format!("    ttl_attribute: expiresAt\n    table_class: infrequent_access\n{}", keys("a")));
-    for (call, side) in [(1, "after"), (2, "before"), (3, "after"), (5, "after"), (7, "before"), (9, "after")] {
-        let world = World::new();
-        world.write(&all);
+    let points = [(1, "after"), (2, "before"), (3, "after"), (5, "after"), (7, "before"), (9, "after")];
+    side_by_side(&points, |(call, side)| {
+        let world = World::with(&all);
         let inject = format!("kill@{call}:{side}");
         world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep"]);
         apply(&world, &all);
         world.run(&["--inject", &inject, "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
-        world.destroy();
-    }
+        world.destroy("shop");
+    });
 }
 
 fn index(name: &str, attribute: &str, rest: &str) -> String {
@@ -119,7 +122,7 @@ fn indexes_are_made_changed_and_removed_one_at_a_time_and_once() {
 
     let time = index("by-time", "at", ", projection: [total, note]");
     let place = index("by-place", "place", "");
-    world.write(&with(&[customer.clone(), state.clone(), time.clone(), place.clone()]));
+    world.write(with(&[customer.clone(), state.clone(), time.clone(), place.clone()]));
     let said = world.expect(0, &["apply", "--yes", "--no-sweep", "--format", "json"]);
     assert!(["index by-place CREATING", "index by-time CREATING"].iter().all(|step| said.contains(step)), "{said}");
     world.is_converged();
@@ -130,7 +133,7 @@ fn indexes_are_made_changed_and_removed_one_at_a_time_and_once() {
 
     // One goes, another has a new projection: both are lost, and have to be named.
     let state = index("by-state", "state", "");
-    world.write(&with(&[customer.clone(), state.clone(), time.clone()]));
+    world.write(with(&[customer.clone(), state.clone(), time.clone()]));
     let said = world.expect(8, &NO_LOSS);
     assert!(said.contains("would lose indexes.by-place and indexes.by-state"), "{said}");
     world.expect(0, &LOSS);
@@ -140,14 +143,14 @@ fn indexes_are_made_changed_and_removed_one_at_a_time_and_once() {
     assert_eq!(verbs, ["Delete by-place", "Delete by-state", "Create by-state"]);
 
     // A member that joins has them all.
-    world.write(&with(&[customer, state, time]).replace("eu-west-1: {", "us-west-2: { cidr: 10.50.0.0/16 }\n  eu-west-1: {"));
+    world.write(with(&[customer, state, time]).replace("eu-west-1: {", "us-west-2: { cidr: 10.50.0.0/16 }\n  eu-west-1: {"));
     world.expect(0, &NO_LOSS);
     world.is_converged();
     assert_eq!(index_changes(&world).len(), 5);
     for code in ["ValidationException", "LimitExceededException"] {
         assert_eq!(strict().refusals(&world.account, "UpdateTable", code), 0, "{code}");
     }
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
@@ -156,37 +159,33 @@ fn local_indexes_come_with_the_table_and_stay() {
     let with = |rest: &str| table(&format!("    sort_key: {{ name: at, type: number }}\n    deletion_protection: false\n{rest}"));
     let local = "    indexes:\n      by-total: { local: true, sort_key: { name: total, type: number } }\n";
     apply(&world, &with(local));
-    world.write(&with(""));
+    world.write(with(""));
     let said = world.expect(8, &NO_LOSS);
     assert!(said.contains("AWS cannot change local_indexes.by-total in place"), "{said}");
     world.expect(0, &LOSS);
     world.is_converged();
     // Every member is new: none joined one of the old.
-    world.write(&with(local));
+    world.write(with(local));
     world.expect(0, &LOSS);
     world.is_converged();
-    world.destroy();
+    world.destroy("shop");
 }
 
 #[test]
 fn a_kill_between_index_changes_converges() {
     let before = table(&format!("    indexes:\n{}{}", index("by-a", "a", ""), index("by-b", "b", "")));
     let after = table(&format!("    indexes:\n{}{}", index("by-b", "b", ", projection: keys_only"), index("by-c", "c", "")));
-    std::thread::scope(|scope| {
-        for (call, side) in [(1, "before"), (1, "after"), (2, "after"), (3, "before"), (3, "after"), (4, "before"), (4, "after")] {
-            let (before, after) = (&before, &after);
-            scope.spawn(move || {
-                let world = World::new();
-                apply(&world, before);
-                world.write(after);
-                let inject = format!("kill@{call}:{side}");
-                world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
-                world.expect(0, &LOSS);
-                world.is_converged();
-                let changes = index_changes(&world);
-                assert_eq!(changes.len(), 4, "{inject}: {changes:?}");
-                world.destroy();
-            });
-        }
+    let points = [(1, "before"), (1, "after"), (2, "after"), (3, "before"), (3, "after"), (4, "before"), (4, "after")];
+    side_by_side(&points, |(call, side)| {
+        let world = World::new();
+        apply(&world, &before);
+        world.write(&after);
+        let inject = format!("kill@{call}:{side}");
+        world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
+        world.expect(0, &LOSS);
+        world.is_converged();
+        let changes = index_changes(&world);
+        assert_eq!(changes.len(), 4, "{inject}: {changes:?}");
+        world.destroy("shop");
     });
 }

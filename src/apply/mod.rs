@@ -8,4 +8,3 @@ mod settle;
 
 pub use event::{Doing, Event, Outcome, Stamped, Stop, Tally};
 pub use run::{Options, apply};
-pub use settle::Timing;

@@ -2,7 +2,11 @@
 //!
 //! Which retry belongs to which class of fault stands here and nowhere else. A create without a unique name is never repeated
 //! after an unclear answer before two looks found nothing; everything else is safe to repeat.
-use std::{sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -11,11 +15,11 @@ use tokio::{
 
 use super::{
     Doing, Event,
-    settle::{Pauses, Timing, Voice, readable, until_gone, until_ready},
+    settle::{Pauses, Voice, readable, until_gone, until_ready},
 };
 use crate::{
     plan::{Action, Step, loses, protections},
-    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Traits, Want, doc::diff},
+    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Timing, Traits, Want, doc::diff},
 };
 
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
@@ -33,6 +37,10 @@ pub(super) struct Work<'a> {
     pub events: UnboundedSender<Event>,
     /// One second look for each kind and scope, shared by its creates.
     pub looks: Mutex<Memo>,
+    /// The ids of what creates made, for those that fail later.
+    pub made: Mutex<BTreeMap<Addr, String>>,
+    /// What the plan has found at an address and goes past: it is never what stands there now.
+    pub passed: BTreeSet<(Addr, String)>,
 }
 
 /// What an operation leaves behind.
@@ -53,13 +61,8 @@ impl Work<'_> {
 
     /// What is at an address now, read anew.
     async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
-        self.look_besides(kind, cx, addr, None).await
-    }
-
-    /// The same, past the one that is being replaced.
-    async fn look_besides(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, old: Option<&str>) -> Result<Option<Found<Doc>>, Fault> {
         let found = kind.observe(&cx.afresh()).await?;
-        let mut here: Vec<_> = found.into_iter().filter(|found| is_at(found, addr, old)).collect();
+        let mut here: Vec<_> = found.into_iter().filter(|found| self.is_at(found, addr)).collect();
         if let [first, second, ..] = &here[..] {
             let message = format!("`{}` and `{}` both carry the mark of {addr}", first.id, second.id);
             return Err(Fault::new("looking for it", Class::Invalid, message));
@@ -68,28 +71,36 @@ impl Work<'_> {
     }
 
     /// Reads by tag lag behind creates: what an earlier run made a moment ago may only be visible now.
-    async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, old: Option<&str>) -> Result<Option<Found<Doc>>, Fault> {
+    async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         sleep_until(self.read_at + self.timing.second_look).await;
         let memo = self.looks.lock().map(|memo| memo.clone()).unwrap_or_default();
         let all = memo.once(format!("{}/{}", addr.scope, addr.kind), || async { kind.observe(&cx.afresh()).await }).await?;
-        Ok(all.iter().find(|found| is_at(found, addr, old)).cloned())
+        Ok(all.iter().find(|found| self.is_at(found, addr)).cloned())
+    }
+
+    /// Whether it stands at that address to stay.
+    fn is_at(&self, found: &Found<Doc>, addr: &Addr) -> bool {
+        let passed = || self.passed.contains(&(addr.clone(), found.id.clone()));
+        found.addr == *addr && !matches!(found.life, Life::Leaving(_)) && !passed()
     }
 
     pub(super) async fn make(&self, step: &Step, want: &Want<Doc>) -> Result<Left, Fault> {
         let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
         let traits = kind.traits();
         let replaced = step.action == Action::Replace;
-        let old = step.found.as_ref().filter(|_| replaced).map(|found| &*found.id);
         if let Some(found) = step.found.as_ref().filter(|found| matches!(found.life, Life::Leaving(_))) {
             until_gone(self, kind, &cx, &step.addr, &found.id).await?;
         } else if traits.twice
             && (replaced || step.found.is_none())
-            && let Some(found) = self.second_look(kind, &cx, &step.addr, old).await?
+            && let Some(found) = self.second_look(kind, &cx, &step.addr).await?
         {
             return self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await;
         }
-        match self.create(kind, &cx, want, old).await? {
+        match self.create(kind, &cx, want).await? {
             Created::New(id) => {
+                if let Ok(mut made) = self.made.lock() {
+                    made.insert(step.addr.clone(), id.clone());
+                }
                 let outputs = until_ready(self, kind, &cx, &step.addr, &id, Doing::Creating).await?;
                 if !traits.unfinished {
                     return Ok(Left::Exists { id, outputs });
@@ -103,7 +114,7 @@ impl Work<'_> {
         }
     }
 
-    async fn create(&self, kind: &dyn AnyKind, cx: &Cx, want: &Want<Doc>, old: Option<&str>) -> Result<Created, Fault> {
+    async fn create(&self, kind: &dyn AnyKind, cx: &Cx, want: &Want<Doc>) -> Result<Created, Fault> {
         let patience = kind.traits().patience;
         let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, &want.addr, Doing::Creating));
         let mut unclear = 0;
@@ -115,14 +126,14 @@ impl Work<'_> {
             match fault.class {
                 Class::Unclear => {
                     unclear += 1;
-                    if let Some(found) = self.look_twice(kind, cx, &want.addr, old).await? {
+                    if let Some(found) = self.look_twice(kind, cx, &want.addr).await? {
                         return Ok(Created::WasThere(Box::new(found)));
                     }
                     if unclear >= UNCLEAR_ATTEMPTS {
                         return Err(fault);
                     }
                 }
-                Class::Exists => match self.look_besides(kind, cx, &want.addr, old).await? {
+                Class::Exists => match self.look(kind, cx, &want.addr).await? {
                     Some(found) if found.ours => return Ok(Created::WasThere(Box::new(found))),
                     _ => return Err(fault),
                 },
@@ -137,12 +148,12 @@ impl Work<'_> {
     }
 
     /// After an unclear answer: at once, and again when reads by tag have caught up.
-    async fn look_twice(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, old: Option<&str>) -> Result<Option<Found<Doc>>, Fault> {
-        if let Ok(Some(found)) = self.look_besides(kind, cx, addr, old).await {
+    async fn look_twice(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+        if let Ok(Some(found)) = self.look(kind, cx, addr).await {
             return Ok(Some(found));
         }
         sleep(self.timing.second_look).await;
-        self.look_besides(kind, cx, addr, old).await
+        self.look(kind, cx, addr).await
     }
 
     async fn retry(&self, addr: &Addr, fault: Fault, attempt: u32, pauses: &mut Pauses) {
@@ -282,27 +293,27 @@ impl Work<'_> {
         }
         let lifted = protections(&kind.traits(), found);
         if !lifted.is_empty() {
-            self.lift(kind, &cx, found, lifted).await?;
+            self.lift(kind, &cx, &step.addr, found, lifted).await?;
         }
-        self.delete(kind, &cx, found).await?;
+        self.delete(kind, &cx, &step.addr, found).await?;
         until_gone(self, kind, &cx, &step.addr, &found.id).await?;
         Ok(Left::Nothing)
     }
 
-    async fn lift(&self, kind: &dyn AnyKind, cx: &Cx, found: &Found<Doc>, changes: Vec<Change>) -> Result<(), Fault> {
+    async fn lift(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, found: &Found<Doc>, changes: Vec<Change>) -> Result<(), Fault> {
         let mut spec = found.spec.clone();
         for change in &changes {
             spec[change.path.as_str()] = change.to.clone();
-            self.say(Event::ProtectionLifted { addr: found.addr.clone(), change: change.clone() });
+            self.say(Event::ProtectionLifted { addr: addr.clone(), change: change.clone() });
         }
         let want = Want::new(found.addr.clone(), spec);
         self.update(kind, cx, found, &want, changes, Doing::Deleting).await?;
-        until_ready(self, kind, cx, &found.addr, &found.id, Doing::Deleting).await.map(drop)
+        until_ready(self, kind, cx, addr, &found.id, Doing::Deleting).await.map(drop)
     }
 
-    async fn delete(&self, kind: &dyn AnyKind, cx: &Cx, found: &Found<Doc>) -> Result<(), Fault> {
+    async fn delete(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, found: &Found<Doc>) -> Result<(), Fault> {
         let patience = kind.traits().patience;
-        let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, &found.addr, Doing::Deleting));
+        let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, addr, Doing::Deleting));
         let mut held_for_good = 0;
         for attempt in 1.. {
             let fault = match kind.delete(cx, found).await {
@@ -330,7 +341,7 @@ impl Work<'_> {
                 return Err(Fault { message: Some(format!("after {}: {now}", readable(voice.elapsed()))), ..fault });
             }
             voice.tell(&now);
-            self.retry(&found.addr, fault, attempt, &mut pauses).await;
+            self.retry(addr, fault, attempt, &mut pauses).await;
         }
         Ok(())
     }
@@ -355,11 +366,6 @@ impl Work<'_> {
         }
         why
     }
-}
-
-/// Whether it stands at that address to stay, and is not the one that is being replaced.
-fn is_at(found: &Found<Doc>, addr: &Addr, old: Option<&str>) -> bool {
-    found.addr == *addr && !matches!(found.life, Life::Leaving(_)) && old != Some(&*found.id)
 }
 
 /// Whether a change would lose something although no plan has shown it.

@@ -14,12 +14,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Doing, Event, Outcome, Stamped, Stop, Tally, Timing,
+    Doing, Event, Outcome, Stamped, Stop, Tally,
     operation::{Left, Work},
 };
 use crate::{
     plan::{Action, Op, Plan},
-    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Want, doc::resolve},
+    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
 };
 
 /// Operations in flight at once; calls are bounded again per region and service where they are sent.
@@ -45,7 +45,8 @@ pub struct Options {
 pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: &mut (dyn FnMut(Stamped) + Send)) -> Outcome {
     let (events, mut heard) = mpsc::unbounded_channel();
     let looks = Mutex::new(Memo::default());
-    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks };
+    let passed = passed(plan, kinds);
+    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
     let mut run = Run::new(plan);
     let mut seq = 0;
     let mut tell = |event: Event| {
@@ -103,6 +104,17 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     run.outcome(began.elapsed())
 }
 
+/// What was found at an address and is not what will stand there: what is being replaced, and what has to go beside it.
+fn passed(plan: &Plan, kinds: &Kinds) -> BTreeSet<(Addr, String)> {
+    // A name that is given again is the same id.
+    let has_new_id = |traits: Traits| traits.twice || traits.replace == Replace::CreateFirst;
+    let replaced = plan.steps.iter().filter(|step| step.action == Action::Replace);
+    let replaced = replaced.filter(|step| kinds.get(&step.addr.kind).is_ok_and(|kind| has_new_id(kind.traits())));
+    let replaced = replaced.filter_map(|step| Some((step.addr.clone(), step.found.as_ref()?.id.clone())));
+    let beside = plan.steps.iter().flat_map(|step| step.beside.iter().map(|id| (step.addr.clone(), id.clone())));
+    replaced.chain(beside).collect()
+}
+
 async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -112,8 +124,18 @@ async fn until(deadline: Option<Instant>) {
 
 /// How one operation ended.
 enum Ended {
-    Left { doing: Doing, left: Left, elapsed: Duration },
-    Failed { doing: Doing, fault: Fault, elapsed: Duration },
+    Left {
+        doing: Doing,
+        left: Left,
+        elapsed: Duration,
+    },
+    /// `made` is what it had made before it failed.
+    Failed {
+        doing: Doing,
+        fault: Fault,
+        made: Option<String>,
+        elapsed: Duration,
+    },
     Passed,
     GateShut,
 }
@@ -141,7 +163,10 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
     };
     match result {
         Ok(left) => Ended::Left { doing, left, elapsed: began.elapsed() },
-        Err(fault) => Ended::Failed { doing, fault, elapsed: began.elapsed() },
+        Err(fault) => {
+            let made = work.made.lock().ok().and_then(|made| made.get(&step.addr).cloned());
+            Ended::Failed { doing, fault, made, elapsed: began.elapsed() }
+        }
     }
 }
 
@@ -175,7 +200,7 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
         }
         work.say(Event::GateWaiting { region: region.clone(), now: why, elapsed: began.elapsed() });
         sleep(pause).await;
-        pause = (pause * 2).min(work.timing.longest_pause.unwrap_or(Duration::from_secs(15)));
+        pause = (pause * 2).min(work.timing.longest_pause_between_looks.unwrap_or(Duration::from_secs(15)));
     }
     if !options.bake.is_zero() {
         work.say(Event::GateBaking { region: region.clone(), bake: options.bake });
@@ -279,8 +304,11 @@ impl<'a> Run<'a> {
                 };
                 tell(Event::Done { addr, doing, id, elapsed });
             }
-            (Ended::Failed { doing, fault, elapsed }, Some(addr)) => {
+            (Ended::Failed { doing, fault, made, elapsed }, Some(addr)) => {
                 self.tally.failed += 1;
+                if let Some(id) = made {
+                    self.exists.insert(addr.clone(), id);
+                }
                 let exists = match self.exists.get(&addr) {
                     Some(id) => format!("`{id}` exists"),
                     None => "nothing of it is known to exist".to_owned(),

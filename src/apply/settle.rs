@@ -4,29 +4,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Doing, Event, operation::Work};
-use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status};
+use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status, Timing};
 
 /// A running operation is heard of at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The pauses that depend on whom we talk to; `aws` sets them, real AWS or a sandbox.
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    /// How long after a read that found nothing a second one is worth making: reads by tag lag behind creates.
-    pub second_look: Duration,
-    /// How long clients may hold on to a name: the fixed TTL of an ELB alias.
-    pub drain: Duration,
-    /// The longest pause between two looks, where a kind's own would be longer.
-    pub longest_pause: Option<Duration>,
-}
-
-impl Default for Timing {
-    /// Real AWS: EC2's reads by tag lag by seconds; an ELB alias has a TTL of 60 s.
-    fn default() -> Self {
-        Self { second_look: Duration::from_secs(10), drain: Duration::from_secs(60), longest_pause: None }
-    }
-}
 
 /// Pauses that begin at a quarter of a second and double up to a cadence.
 pub(super) struct Pauses {
@@ -36,7 +18,7 @@ pub(super) struct Pauses {
 
 impl Pauses {
     pub(super) fn new(patience: Patience, timing: &Timing) -> Self {
-        let cadence = timing.longest_pause.map_or(patience.every, |longest| patience.every.min(longest));
+        let cadence = timing.longest_pause_between_looks.map_or(patience.every, |longest| patience.every.min(longest));
         Self { next: FIRST_PAUSE.min(cadence), cadence }
     }
 
@@ -79,7 +61,8 @@ impl<'a> Voice<'a> {
     }
 }
 
-/// Waits until the thing is ready and gives its outputs. "Gone" right after a create means "not visible yet".
+/// Waits until the thing is ready and gives its outputs. "Gone" right after a create means "not visible yet"; what stays away
+/// for too long was dropped by AWS, which does not always say so.
 pub(super) async fn until_ready(
     work: &Work<'_>,
     kind: &dyn AnyKind,
@@ -90,11 +73,25 @@ pub(super) async fn until_ready(
 ) -> Result<Outputs, Fault> {
     let patience = kind.traits().patience;
     let (mut pauses, mut voice) = (Pauses::new(patience, &work.timing), Voice::new(work, addr, doing));
+    let may_be_away = work.timing.longest_absence.map_or(patience.appears, |longest| patience.appears.min(longest));
+    let mut away_since = None;
     loop {
-        let now = match ask(kind, cx, addr, id).await? {
+        let status = ask(kind, cx, addr, id).await?;
+        if !matches!(status, Some(Status::Gone)) {
+            away_since = None;
+        }
+        let now = match status {
             Some(Status::Ready(outputs)) => return Ok(outputs),
             Some(Status::Failed(why)) => return Err(Fault::new(format!("waiting for {addr}"), Class::Invalid, why)),
-            Some(Status::Gone) => "not visible yet".to_owned(),
+            Some(Status::Gone) => {
+                let away = away_since.get_or_insert_with(Instant::now).elapsed();
+                if away > may_be_away {
+                    let message = format!("AWS took the request, and for {} nothing of it has appeared; it was dropped", readable(away));
+                    return Err(Fault::new(format!("waiting for {addr}"), Class::Unclear, message));
+                }
+                "not visible yet".to_owned()
+            }
+            Some(Status::Unseen(now)) => format!("not visible yet: {now}"),
             Some(Status::Settling(now)) => now,
             None => "no answer".to_owned(),
         };
@@ -113,7 +110,7 @@ pub(super) async fn until_gone(work: &Work<'_>, kind: &dyn AnyKind, cx: &Cx, add
     let (mut pauses, mut voice) = (Pauses::new(patience, &work.timing), Voice::new(work, addr, Doing::Deleting));
     loop {
         let now = match ask(kind, cx, addr, id).await? {
-            Some(Status::Gone) => return Ok(()),
+            Some(Status::Gone | Status::Unseen(_)) => return Ok(()),
             Some(Status::Settling(now) | Status::Failed(now)) => now,
             Some(Status::Ready(_)) => "still there".to_owned(),
             None => "no answer".to_owned(),

@@ -43,6 +43,13 @@ where
     }
 }
 
+/// A refusal that AWS put into the body of an answer that succeeded as a whole.
+#[must_use]
+pub fn refused(op: &'static str, code: &str, message: &str, request_id: Option<&str>) -> Fault {
+    let class = class_of(op, code, message, 400);
+    Fault { op: op.into(), class, code: Some(code.to_owned()), message: Some(scrub(message)), request_id: request_id.map(str::to_owned) }
+}
+
 /// "Not found" as an ordinary answer: the value, or nothing when it is not there.
 ///
 /// # Errors
@@ -164,7 +171,14 @@ const CONTENTION: [&str; 11] = [
     "TransactionInProgressException",
 ];
 const IN_USE: [&str; 4] = ["DependencyViolation", "DeleteConflict", "ResourceInUse", "InvalidIPAddress.InUse"];
-const EXISTS: [&str; 4] = ["Resource.AlreadyAssociated", "RouteAlreadyExists", "TableAlreadyExistsException", "EntityAlreadyExists"];
+const EXISTS: [&str; 6] = [
+    "InvalidGroup.Duplicate",
+    "InvalidPermission.Duplicate",
+    "Resource.AlreadyAssociated",
+    "RouteAlreadyExists",
+    "TableAlreadyExistsException",
+    "EntityAlreadyExists",
+];
 const NOT_FOUND: [&str; 2] = ["Gateway.NotAttached", "NoSuchEntity"];
 const LIMIT: [&str; 3] = ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet"];
 const UNCLEAR: [&str; 9] = [

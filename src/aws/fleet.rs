@@ -15,9 +15,10 @@ use aws_smithy_runtime_api::client::{
 
 use super::{
     connect::endpoints_are_loopback,
+    pace::{ENDPOINT_BURST, EXPIRY_BURST, EXPIRY_EVERY, Pace},
     wire::{Meter, Wire},
 };
-use crate::resource::Region;
+use crate::resource::{Region, Timing};
 
 /// The clients of one region. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,41 +31,6 @@ pub struct Clients {
     pub quotas: aws_sdk_servicequotas::Client,
 }
 
-/// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// After an unclear answer to a create: when to look a second time for what it may have made.
-    pub second_look: Duration,
-    /// From taking a region out of DNS to removing what served there.
-    pub drain: Duration,
-    /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
-    pub longest_pause_between_looks: Option<Duration>,
-    /// How long an operation is repeated that AWS refuses because something is still in use, before what blocks it is named.
-    pub blocked_wait: Duration,
-}
-
-impl Timing {
-    /// The patience for real AWS, or for one on a loopback address, where everything is there at once.
-    #[must_use]
-    pub const fn of(is_loopback: bool) -> Self {
-        if is_loopback {
-            Self {
-                second_look: Duration::from_millis(100),
-                drain: Duration::from_secs(2),
-                longest_pause_between_looks: Some(Duration::from_millis(250)),
-                blocked_wait: Duration::from_secs(2),
-            }
-        } else {
-            Self {
-                second_look: Duration::from_secs(10),
-                drain: Duration::from_secs(60),
-                longest_pause_between_looks: None,
-                blocked_wait: Duration::from_secs(300),
-            }
-        }
-    }
-}
-
 /// Clients, made for a region when they are first asked for. There is none without a region.
 #[derive(Clone)]
 pub struct Fleet(Arc<Inner>);
@@ -74,6 +40,21 @@ struct Inner {
     wire: Wire,
     timing: Timing,
     clients: Mutex<BTreeMap<Region, Clients>>,
+    endpoints: Pace,
+    expiry: Pace,
+}
+
+impl Inner {
+    fn new(config: SdkConfig, wire: Wire, timing: Timing) -> Self {
+        Self {
+            config,
+            wire,
+            timing,
+            clients: Mutex::default(),
+            endpoints: Pace::new(ENDPOINT_BURST, timing.endpoint_every),
+            expiry: Pace::new(EXPIRY_BURST, EXPIRY_EVERY),
+        }
+    }
 }
 
 /// Three attempts with short pauses: what takes longer than a hiccup is the engine's to wait for, where the user sees it.
@@ -112,13 +93,13 @@ impl Fleet {
     #[must_use]
     pub fn new(config: SdkConfig, wire: Wire) -> Self {
         let timing = Timing::of(endpoints_are_loopback(&config));
-        Self(Arc::new(Inner { config, wire, timing, clients: Mutex::default() }))
+        Self(Arc::new(Inner::new(config, wire, timing)))
     }
 
     /// The same clients with another patience. For tests.
     #[must_use]
     pub fn with_timing(&self, timing: Timing) -> Self {
-        Self(Arc::new(Inner { config: self.0.config.clone(), wire: self.0.wire.clone(), timing, clients: Mutex::default() }))
+        Self(Arc::new(Inner::new(self.0.config.clone(), self.0.wire.clone(), timing)))
     }
 
     /// A fleet that can reach nothing: for planning offline and for kinds that are not AWS.
@@ -147,6 +128,16 @@ impl Fleet {
             quotas: client!(aws_sdk_servicequotas, config, wire, region),
         };
         clients.entry(region.clone()).or_insert_with(make).clone()
+    }
+
+    /// Waits until EC2 takes another call that makes, changes or removes a VPC endpoint in this region.
+    pub async fn endpoint_turn(&self, region: &Region) {
+        self.0.endpoints.turn(region).await;
+    }
+
+    /// Waits until a read of TTL in that region fits into what DynamoDB lets through.
+    pub async fn expiry_turn(&self, region: &Region) {
+        self.0.expiry.turn(region).await;
     }
 
     /// How often what was called.

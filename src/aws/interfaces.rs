@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::NetworkInterface;
 use super::{errors::fault, tags::filter};
 use crate::resource::{Cx, Fault, Holder};
 
-/// The interfaces in a VPC or in a subnet.
+/// The interfaces in a VPC, in a subnet or in a security group.
 ///
 /// What the filter gave is looked at again: holding the wrong thing responsible would send a reader the wrong way, and not
 /// every answer has been seen to honour `subnet-id`.
@@ -17,6 +17,7 @@ pub async fn list(cx: &Cx, within: Within<'_>) -> Result<Vec<NetworkInterface>, 
     let by = match within {
         Within::Vpc(id) => filter("vpc-id", id),
         Within::Subnet(id) => filter("subnet-id", id),
+        Within::Group(id) => filter("group-id", id),
     };
     let mut pages = cx.fleet.region(cx.region()?).ec2.describe_network_interfaces().filters(by).into_paginator().items().send();
     let mut all = Vec::new();
@@ -26,6 +27,7 @@ pub async fn list(cx: &Cx, within: Within<'_>) -> Result<Vec<NetworkInterface>, 
     all.retain(|interface| match within {
         Within::Vpc(id) => interface.vpc_id() == Some(id),
         Within::Subnet(id) => interface.subnet_id() == Some(id),
+        Within::Group(id) => interface.groups().iter().any(|group| group.group_id() == Some(id)),
     });
     Ok(all)
 }
@@ -35,6 +37,7 @@ pub async fn list(cx: &Cx, within: Within<'_>) -> Result<Vec<NetworkInterface>, 
 pub enum Within<'a> {
     Vpc(&'a str),
     Subnet(&'a str),
+    Group(&'a str),
 }
 
 /// An interface as a reader wants to see it. Those an AWS service made go when the service lets go of them.

@@ -9,10 +9,11 @@ mod fleet;
 mod hedge;
 pub mod inject;
 pub mod interfaces;
+pub mod pace;
 pub mod sweep;
 pub mod tables;
 pub mod tags;
 pub mod wire;
 
 pub use connect::{Connect, NotConnected, connect, endpoints_are_loopback};
-pub use fleet::{Clients, Fleet, Timing};
+pub use fleet::{Clients, Fleet};

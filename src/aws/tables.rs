@@ -5,9 +5,15 @@ mod indexes;
 mod make;
 mod spec;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ReplicaStatus, TableDescription};
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, ReplicaDescription, ReplicaStatus, TableDescription,
+};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -21,7 +27,7 @@ use super::{
     errors::{fault, maybe},
     tags::dynamodb_marks,
 };
-use crate::resource::{Cx, Fault, Region, owner::Marks};
+use crate::resource::{Class, Cx, Fault, Life, Region, Status, owner::Marks};
 
 pub const CREATE: &str = "dynamodb:CreateTable";
 pub const UPDATE: &str = "dynamodb:UpdateTable";
@@ -57,8 +63,29 @@ impl Member {
     /// The other regions' members; AWS never lists the region that is asked (field guide 3.2 item 1), emulators do.
     #[must_use]
     pub fn others(&self, here: &Region) -> BTreeSet<Region> {
-        let regions = self.table.replicas().iter().filter_map(|replica| replica.region_name()).map(Region::new);
-        regions.filter(|region| region != here).collect()
+        self.other_states(here).into_keys().collect()
+    }
+
+    /// The same with DynamoDB's word for the state of each.
+    #[must_use]
+    pub fn other_states(&self, here: &Region) -> BTreeMap<Region, String> {
+        let state = |replica: &ReplicaDescription| replica.replica_status().map_or("UNKNOWN", |status| status.as_str()).to_owned();
+        let others = self.table.replicas().iter().filter_map(|replica| Some((Region::new(replica.region_name()?), state(replica))));
+        others.filter(|(region, _)| region != here).collect()
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        let word = self.word().to_owned();
+        match word.as_str() {
+            "CREATING" => Life::Making(word),
+            // UPDATING is often another region's change arriving; it is no reason to wait (field guide 3.2 item 9).
+            // An index that is filled takes up to hours, in which nothing else of the table can change.
+            "ACTIVE" | "UPDATING" => index_under_way(self).map_or(Life::Ready, Life::Making),
+            "DELETING" => Life::Leaving(word),
+            _ => Life::Broken(word),
+        }
     }
 
     fn replica_in(&self, region: &Region) -> Option<ReplicaStatus> {
@@ -91,14 +118,22 @@ pub async fn reachable(cx: &Cx, region: &Region, name: &str) -> Option<Arc<Membe
 /// The marks on a member, asked once an observation.
 ///
 /// # Errors
-/// What AWS refused.
+/// What AWS refused; "not found" when the member has gone since it was described.
 pub async fn marks(cx: &Cx, region: &Region, member: &Member) -> Result<Marks, Fault> {
+    let name = member.table.table_name().unwrap_or_default();
     let ask = || async {
         let mut tags = Vec::new();
         let mut token = None;
         loop {
             let ask = cx.fleet.region(region).dynamodb.list_tags_of_resource().resource_arn(&member.arn).set_next_token(token);
-            let page = ask.send().await.map_err(fault("dynamodb:ListTagsOfResource"))?;
+            let page = match ask.send().await.map_err(fault("dynamodb:ListTagsOfResource")) {
+                Ok(page) => page,
+                // A table that went meanwhile may be answered like one whose tags may not be read: only the table itself can tell.
+                Err(refused) if refused.class == Class::Denied && self::member(&cx.afresh(), region, name).await?.is_none() => {
+                    return Err(Fault { class: Class::NotFound, ..refused });
+                }
+                Err(refused) => return Err(refused),
+            };
             tags.extend_from_slice(page.tags());
             token = page.next_token;
             if token.is_none() {
@@ -120,16 +155,15 @@ pub async fn has_marked_member(cx: &Cx, here: &Region, member: &Member) -> bool 
     join_all(ask).await.into_iter().flatten().any(|marks| marks.stack.as_deref() == Some(&*cx.owner.stack))
 }
 
-/// The reachable member of this stack that is there longest, elsewhere than `here`.
+/// The reachable member of this stack that is there longest, elsewhere than `here`. The file may not name a single region any
+/// more that has one: every region of the plan is asked.
 ///
 /// # Errors
-/// A region that the file names could be asked for the table and not for its marks.
+/// A region could be asked for the table and not for its marks.
 pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region, Arc<Member>)>, Fault> {
-    let table = cx.model.tables.values().find(|table| table.name == name);
-    let named: BTreeSet<Region> =
-        table.into_iter().flat_map(|table| table.members.keys()).filter(|region| *region != here).cloned().collect();
+    let named = everywhere(cx, name, here);
     let seen = look_in(cx, &named, name).await;
-    // Members outside the file are known to those inside it.
+    // Members elsewhere are known to these.
     let further = seen.iter().flat_map(|(region, member)| member.others(region)).filter(|region| region != here && !named.contains(region));
     let further: BTreeSet<Region> = further.collect();
     let mut candidates = Vec::new();
@@ -147,19 +181,46 @@ pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region
     Ok(candidates.into_iter().min_by_key(|(region, member)| (member.born, region.clone())))
 }
 
+/// Where a table of that name may have members besides the one in `here`.
+fn everywhere(cx: &Cx, name: &str, here: &Region) -> BTreeSet<Region> {
+    let in_file = cx.model.tables.values().filter(|table| table.name == name).flat_map(|table| table.members.keys());
+    in_file.chain(cx.regions.iter()).filter(|region| *region != here).cloned().collect()
+}
+
 async fn look_in(cx: &Cx, regions: &BTreeSet<Region>, name: &str) -> Vec<(Region, Arc<Member>)> {
     let ask = regions.iter().map(|region| async move { Some((region.clone(), reachable(cx, region, name).await?)) });
     join_all(ask).await.into_iter().flatten().collect()
 }
 
-/// What the other members say of the one in `here`: nothing when nobody answers, `Some(None)` when nobody has it.
-pub async fn seen_from(cx: &Cx, regions: BTreeSet<Region>, name: &str, here: &Region) -> Option<Option<ReplicaStatus>> {
-    let others: BTreeSet<Region> = regions.into_iter().filter(|region| region != here).collect();
-    let seen = look_in(cx, &others, name).await;
-    let mut statuses: Vec<ReplicaStatus> = seen.iter().filter_map(|(_, member)| member.replica_in(here)).collect();
+/// What the members in these regions say of the one in `here`; nothing when none of them has it, or none answers.
+pub async fn seen_from(cx: &Cx, regions: &BTreeSet<Region>, name: &str, here: &Region) -> Option<ReplicaStatus> {
+    said_of(&look_in(cx, regions, name).await, here)
+}
+
+/// The status of a member that its own region does not show (yet).
+///
+/// DynamoDB can drop a replica that it has accepted and leave no entry of it anywhere; until its source is ACTIVE again it may
+/// still come (field guide 3.2 item 4).
+pub async fn status_unseen(cx: &Cx, name: &str, here: &Region) -> Status {
+    unseen(&look_in(cx, &everywhere(cx, name, here), name).await, here)
+}
+
+fn unseen(others: &[(Region, Arc<Member>)], here: &Region) -> Status {
+    match said_of(others, here) {
+        Some(ReplicaStatus::CreationFailed) => Status::Failed("CREATION_FAILED".to_owned()),
+        Some(status) => Status::Settling(status.as_str().to_owned()),
+        None => match others.iter().find(|(_, member)| member.word() == "UPDATING") {
+            Some((region, _)) => Status::Unseen(format!("the table in {region} is UPDATING")),
+            None => Status::Gone,
+        },
+    }
+}
+
+fn said_of(others: &[(Region, Arc<Member>)], here: &Region) -> Option<ReplicaStatus> {
+    let mut statuses: Vec<ReplicaStatus> = others.iter().filter_map(|(_, member)| member.replica_in(here)).collect();
     // One that is not ready speaks for all: the members hear of a change at different times.
     statuses.sort_by_key(|status| *status == ReplicaStatus::Active);
-    if seen.is_empty() { None } else { Some(statuses.into_iter().next()) }
+    statuses.into_iter().next()
 }
 
 /// An index that is under way at one of these members, and where.
@@ -190,4 +251,28 @@ pub async fn set_recoverable(cx: &Cx, name: &str, on: bool) -> Result<(), Fault>
     let ask = cx.fleet.region(cx.region()?).dynamodb.update_continuous_backups().table_name(name);
     let ask = ask.point_in_time_recovery_specification(recovery);
     ask.send().await.map_err(fault("dynamodb:UpdateContinuousBackups")).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::TableStatus;
+
+    use super::*;
+
+    fn member(status: TableStatus, replica: Option<ReplicaStatus>) -> (Region, Arc<Member>) {
+        let replica = replica.map(|status| ReplicaDescription::builder().region_name("eu-west-1").replica_status(status).build());
+        let table = TableDescription::builder().table_status(status).set_replicas(replica.map(|replica| vec![replica])).build();
+        (Region::new("us-east-1"), Arc::new(Member { arn: String::new(), born: None, table }))
+    }
+
+    #[test]
+    fn a_replica_may_come_until_its_source_is_active_again() {
+        let here = Region::new("eu-west-1");
+        let said = |status, replica| unseen(&[member(TableStatus::Active, None), member(status, replica)], &here);
+        assert_eq!(said(TableStatus::Updating, None), Status::Unseen("the table in us-east-1 is UPDATING".into()));
+        assert_eq!(said(TableStatus::Active, None), Status::Gone);
+        assert_eq!(said(TableStatus::Updating, Some(ReplicaStatus::Creating)), Status::Settling("CREATING".into()));
+        assert!(matches!(said(TableStatus::Active, Some(ReplicaStatus::CreationFailed)), Status::Failed(_)));
+        assert_eq!(unseen(&[], &here), Status::Gone);
+    }
 }

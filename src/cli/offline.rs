@@ -15,6 +15,7 @@ use crate::{topology, view};
 /// Check the topology offline.
 #[derive(Debug, Args)]
 pub struct Validate {
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Explain a code and end
@@ -62,6 +63,7 @@ impl Validate {
 /// Print a completion script.
 #[derive(Debug, Args)]
 pub struct Completions {
+    /// The shell that is to complete
     shell: Shell,
 }
 

@@ -8,7 +8,7 @@ use crate::{
     aws::{Fleet, facts, sweep},
     plan::{
         Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard, observe,
-        order, select,
+        order, posture, select, unused_adoptions,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
@@ -40,12 +40,15 @@ pub struct Planned {
 /// AWS refused a read, the account is another one than the file names, or the plan would run in a circle.
 pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> {
     let (kinds, model, read_at) = (crate::kinds::all(), Arc::new(model), Instant::now());
-    let cx = Cx::new(model.clone(), fleet.clone());
+    let mut cx = Cx::new(model.clone(), fleet.clone());
     let regions = model.rollout_order();
     let mut plan = Plan { stack: model.stack.clone(), destroy: asked.destroy, ..Plan::default() };
     let (facts, observed) = if asked.offline { offline(&model, &regions) } else { read(&model, &cx, &kinds, asked, &mut plan).await? };
     plan.account = facts.account.clone().or_else(|| model.account.clone());
+    plan.posture = posture(&kinds, &model, &observed.found, &observed.regions);
     plan.regions = observed.regions;
+    let answered = plan.regions.iter().filter(|(_, state)| state.state == Reach::Reachable);
+    cx.regions = Arc::new(answered.map(|(region, _)| region.clone()).collect());
     let wants = if asked.destroy { Vec::new() } else { kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect() };
     let decided = decide(&kinds, wants, observed.found, &plan.regions, &asked.adopt)?;
     plan.findings.extend(decided.findings);
@@ -64,6 +67,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
     plan.findings.extend(unused);
+    plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
     plan.findings.extend(not_built(&model));
     Ok(Planned { plan, cx, kinds, read_at })
 }

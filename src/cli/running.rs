@@ -5,6 +5,7 @@ use anstream::{eprint, eprintln, print, println};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -51,6 +52,7 @@ struct Loss {
 /// Read AWS and show the difference.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// End with 2 when there are changes
@@ -77,6 +79,7 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -100,6 +103,7 @@ pub struct DestroyArgs {
     /// The stack's name, as the confirmation
     #[arg(long, value_name = "STACK")]
     confirm: Option<String>,
+    /// For readers or for programs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -112,6 +116,7 @@ pub struct DestroyArgs {
 /// Draw the plan graph.
 #[derive(Debug, Args)]
 pub struct GraphArgs {
+    /// The language of the picture
     #[arg(long, value_enum, default_value_t = Picture::Dot)]
     format: Picture,
     /// Take AWS as empty and ask it nothing; needs no credentials
@@ -275,9 +280,8 @@ fn before_apply(plan: &Plan) -> Vec<Exit> {
 }
 
 async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Format, timeout: Option<Duration>) -> (Outcome, u64) {
-    let timing = planned.cx.fleet.timing();
     let options = apply::Options {
-        timing: apply::Timing { second_look: timing.second_look, drain: timing.drain, longest_pause: timing.longest_pause_between_looks },
+        timing: planned.cx.fleet.timing(),
         read_at: planned.read_at,
         timeout,
         bake: model.rollout.bake,
@@ -285,7 +289,8 @@ async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Fo
         stop: CancellationToken::new(),
         abandon: CancellationToken::new(),
     };
-    let signals = tokio::spawn(on_signals(options.stop.clone(), options.abandon.clone()));
+    // Listening begins here and not when the task is first run: a signal in between would end the process.
+    let signals = Signals::listen().map(|signals| tokio::spawn(signals.obey(options.stop.clone(), options.abandon.clone())));
     let live = std::io::stderr().is_terminal() && format == Format::Human;
     let mut progress = Progress::new(live).quiet(common.quiet).with_total(planned.plan.graph.ops.len());
     let mut last = 0;
@@ -298,17 +303,32 @@ async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Fo
     };
     let outcome = apply::apply(&planned.plan, &planned.kinds, &planned.cx, &options, &mut say).await;
     progress.finish();
-    signals.abort();
+    if let Ok(signals) = signals {
+        signals.abort();
+    }
     (outcome, last)
 }
 
-/// Once: start nothing more. Twice: stop waiting.
-async fn on_signals(stop: CancellationToken, abandon: CancellationToken) {
-    for token in [stop, abandon] {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
+/// Ctrl-C, and the termination signal that CI systems send.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The first of either kind: start nothing more. The second: stop waiting.
+    async fn obey(mut self, stop: CancellationToken, abandon: CancellationToken) {
+        for token in [stop, abandon] {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            token.cancel();
         }
-        token.cancel();
     }
 }
 

@@ -26,7 +26,16 @@ kinds! {
         subnet::Subnet,
         internet_gateway::InternetGateway,
         internet_gateway_attachment::InternetGatewayAttachment,
+        elastic_ip::ElasticIp,
+        nat_gateway::NatGateway,
         route_table::RouteTable,
+        security_group::SecurityGroup,
+        security_group_rules::SecurityGroupRules,
+        vpc_endpoint::VpcEndpoint,
+        vpc_peering_connection::VpcPeeringConnection,
+        vpc_peering_connection_accepter::VpcPeeringConnectionAccepter,
+        vpc_peering_connection_options::VpcPeeringConnectionOptions,
+        vpc_peering_connection_routes::VpcPeeringConnectionRoutes,
     }
     dynamodb {
         table::Table,

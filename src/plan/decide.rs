@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::{algo::toposort, graph::DiGraph};
 use serde_json::json;
 
-use super::{Action, Cycle, Finding, Reach, RegionState, Severity, Step};
+use super::{
+    Action, Cycle, Finding, Reach, RegionState, Severity, Step,
+    halves::{self, Here, by_address, sort_out},
+};
 use crate::resource::{
     Addr, Change, Doc, Fault, Found, Kinds, Life, Link, Region, Replace, Traits, Want,
     doc::{diff, links, resolve},
@@ -32,26 +35,45 @@ pub fn decide(
     adopt: &BTreeSet<Addr>,
 ) -> Result<Decided, Cycle> {
     let mut decided = Decided::default();
-    let (mut found, doubled) = by_address(found, &mut decided.findings);
+    let mut found = by_address(found);
     let mut known = Known::default();
     let unsure = silent_lanes(kinds, &wants, &found, regions);
     for mut want in in_reference_order(wants)? {
-        let here = found.remove(&want.addr);
+        let mut here = found.remove(&want.addr).unwrap_or_default();
         if let Some(region) = unsure.get(&want.addr) {
             let why =
                 format!("no region that answered has a member of it, and {region} did not answer: a second one would never join the first");
             want.hold.get_or_insert(why);
         }
-        let step = match kinds.get(&want.addr.kind) {
-            Err(fault) => Step::hold(want, here, fault.to_string()),
-            Ok(_) if doubled.contains(&want.addr) => Step::hold(want, here, "found twice; see the findings".to_owned()),
-            Ok(kind) => {
-                let asked = Asked { traits: kind.traits(), regions, adopt: adopt.contains(&want.addr) };
-                wanted(&asked, want, here, &known, &mut decided.findings)
+        let kind = match kinds.get(&want.addr.kind) {
+            Ok(kind) => kind,
+            Err(fault) => {
+                decided.steps.push(Step::hold(want, here.pop(), fault.to_string()));
+                continue;
             }
         };
+        if let [only] = &here[..] {
+            let is_silent =
+                |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state != Reach::Reachable);
+            keep_silent_references(&mut want.spec, &only.spec, &is_silent);
+        }
+        let refers = targets(&want.spec);
+        resolve(&mut want.spec, &|addr, field| known.outputs.get(addr)?.get(field).map(str::to_owned));
+        let asked = Asked { traits: kind.traits(), regions, adopt: adopt.contains(&want.addr) };
+        let (one, beside) = match sort_out(&asked.traits, Some(&want), here) {
+            Here::One(one) => (one.map(|one| *one), Vec::new()),
+            Here::Halves(one, beside) => (Some(*one), beside),
+            Here::Doubled(mut here) => {
+                decided.findings.push(halves::doubled(&want.addr, &here));
+                let step = Step::hold(want, here.pop(), "found twice; see the findings".to_owned());
+                known.remember(&step, kinds);
+                decided.steps.push(step);
+                continue;
+            }
+        };
+        let step = wanted(&asked, want, refers, one, &known, &mut decided.findings);
         known.remember(&step, kinds);
-        decided.steps.push(step);
+        decided.take(&asked.traits, step, beside);
     }
     for (addr, here) in found {
         let traits = match kinds.get(&addr.kind) {
@@ -61,9 +83,31 @@ pub fn decide(
                 continue;
             }
         };
-        decided.steps.push(unwanted(&traits, here, doubled.contains(&addr)));
+        match sort_out(&traits, None, here) {
+            Here::One(one) => decided.steps.extend(one.map(|one| unwanted(&traits, *one))),
+            Here::Halves(one, beside) => {
+                let step = unwanted(&traits, *one);
+                decided.take(&traits, step, beside);
+            }
+            Here::Doubled(mut here) => {
+                decided.findings.push(halves::doubled(&addr, &here));
+                let mut step = Step::new(addr, Action::Hold, "found twice; see the findings");
+                step.found = here.pop();
+                decided.steps.push(step);
+            }
+        }
     }
     Ok(decided)
+}
+
+impl Decided {
+    /// A step, and the removal of what stands beside it.
+    fn take(&mut self, traits: &Traits, mut step: Step, beside: Vec<Found<Doc>>) {
+        step.beside = beside.iter().map(|found| found.id.clone()).collect();
+        let going: Vec<Step> = beside.into_iter().map(|found| halves::beside(&step, unwanted(traits, found))).collect();
+        self.steps.push(step);
+        self.steps.extend(going);
+    }
 }
 
 /// Wants for the first member of something whose other members live in a region that did not answer.
@@ -72,23 +116,20 @@ pub fn decide(
 fn silent_lanes(
     kinds: &Kinds,
     wants: &[Want<Doc>],
-    found: &BTreeMap<Addr, Found<Doc>>,
+    found: &BTreeMap<Addr, Vec<Found<Doc>>>,
     regions: &BTreeMap<Region, RegionState>,
 ) -> BTreeMap<Addr, Region> {
+    let lane = |addr: &Addr, spec: &Doc| kinds.get(&addr.kind).ok().filter(|kind| kind.traits().data)?.lane(addr, spec);
+    // A member that the file does not name any more is one that others can join, too.
+    let alive: BTreeSet<String> = found.values().flatten().filter_map(|found| lane(&found.addr, &found.spec)).collect();
     let mut silent: BTreeMap<String, Region> = BTreeMap::new();
-    let mut alive: BTreeSet<String> = BTreeSet::new();
     let mut lanes: Vec<(&Addr, String)> = Vec::new();
     for want in wants {
-        let Some(kind) = kinds.get(&want.addr.kind).ok().filter(|kind| kind.traits().data) else { continue };
-        let Some(lane) = kind.lane(&want.addr, &want.spec) else { continue };
-        match want.addr.region() {
-            Some(region) if regions.get(region).is_some_and(|state| state.state != Reach::Reachable) => {
-                silent.insert(lane.clone(), region.clone());
-            }
-            _ if found.contains_key(&want.addr) => {
-                alive.insert(lane.clone());
-            }
-            _ => {}
+        let Some(lane) = lane(&want.addr, &want.spec) else { continue };
+        if let Some(region) = want.addr.region()
+            && regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+        {
+            silent.insert(lane.clone(), region.clone());
         }
         lanes.push((&want.addr, lane));
     }
@@ -110,7 +151,8 @@ struct Known {
 impl Known {
     fn remember(&mut self, step: &Step, kinds: &Kinds) {
         self.decided.insert(step.addr.clone());
-        let delete_first = kinds.get(&step.addr.kind).is_ok_and(|kind| kind.traits().replace == Replace::DeleteFirst);
+        let holds = |traits: Traits| traits.replace == Replace::DeleteFirst && !traits.lets_go;
+        let delete_first = kinds.get(&step.addr.kind).is_ok_and(|kind| holds(kind.traits()));
         if let Some(found) = step.found.as_ref().filter(|_| delete_first && step.action == Action::Replace) {
             let key = |(field, value): (&str, &str)| {
                 (step.addr.kind.to_string(), step.addr.scope.to_string(), field.to_owned(), value.to_owned())
@@ -147,8 +189,15 @@ struct Asked<'a> {
     adopt: bool,
 }
 
-fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, known: &Known, findings: &mut Vec<Finding>) -> Step {
-    let refers = targets(&want.spec);
+/// What is to be done about a want whose references are filled in as far as they are known.
+fn wanted(
+    asked: &Asked<'_>,
+    want: Want<Doc>,
+    refers: Vec<Addr>,
+    found: Option<Found<Doc>>,
+    known: &Known,
+    findings: &mut Vec<Finding>,
+) -> Step {
     if let Some(region) = want.addr.region()
         && asked.regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
     {
@@ -163,17 +212,21 @@ fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, kno
         let why = format!("it needs {held}, which cannot be decided now");
         return Step::hold(want, found, why);
     }
+    if let Some(held) = want.after.iter().find(|other| found.is_none() && known.held.contains(*other)) {
+        let why = format!("it comes after {held}, which cannot be decided now");
+        return Step::hold(want, found, why);
+    }
     if let Some(missing) = refers.iter().find(|target| !known.decided.contains(*target)) {
         let why = Fault::bug(format!("{} refers to {missing}, which nobody wants", want.addr)).to_string();
         return Step::hold(want, found, why);
     }
-    resolve(&mut want.spec, &|addr, field| known.outputs.get(addr)?.get(field).map(str::to_owned));
     let mut step = Step::new(want.addr.clone(), Action::Create, "it is not there");
     step.refers = refers;
     step.want = Some(want);
     if let Some(found) = found {
         compare(asked, &mut step, &found, findings);
-        let letting_go = step.action == Action::Update && !asked.traits.data;
+        let being_made = step.action == Action::Keep && step.waiting.is_some();
+        let letting_go = (step.action == Action::Update || being_made) && !asked.traits.data;
         if let Some(going) = known.held_by(&found).filter(|_| letting_go) {
             // It cannot let go in place: what it would point at instead is made only after the old one is gone.
             step.action = Action::Replace;
@@ -182,6 +235,19 @@ fn wanted(asked: &Asked<'_>, mut want: Want<Doc>, found: Option<Found<Doc>>, kno
         step.found = Some(found);
     }
     step
+}
+
+/// A reference into a region that did not answer is taken for what it was: nothing says that it moved, and what lives here must
+/// not be held for it.
+fn keep_silent_references(want: &mut Doc, found: &Doc, is_silent: &dyn Fn(&Addr) -> bool) {
+    let known: BTreeMap<String, Link> = links(found).into_iter().collect();
+    for (path, link) in links(want) {
+        let Link::To { addr, field } = link else { continue };
+        let Some(Link::Is { value, kind, field: given, scope }) = known.get(&path) else { continue };
+        if is_silent(&addr) && *kind == *addr.kind && *given == field && *scope == addr.scope {
+            resolve(want, &|at, of| (*at == addr && *of == field).then(|| value.clone()));
+        }
+    }
 }
 
 fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mut Vec<Finding>) {
@@ -266,12 +332,9 @@ fn foreign(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, changes: &[Ch
     }
 }
 
-fn unwanted(traits: &Traits, found: Found<Doc>, doubled: bool) -> Step {
+fn unwanted(traits: &Traits, found: Found<Doc>) -> Step {
     let mut step = Step::new(found.addr.clone(), Action::Delete, "the topology does not have it");
-    if doubled {
-        step.action = Action::Hold;
-        step.why = "found twice; see the findings".to_owned();
-    } else if !found.ours {
+    if !found.ours {
         step.action = Action::Leave;
         step.why = "it does not carry this stack's mark".to_owned();
     } else {
@@ -317,8 +380,8 @@ fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
     let mut graph = DiGraph::<Addr, ()>::new();
     let nodes: BTreeMap<Addr, _> = wants.iter().map(|want| (want.addr.clone(), graph.add_node(want.addr.clone()))).collect();
     for want in &wants {
-        for target in targets(&want.spec) {
-            if let Some(before) = nodes.get(&target) {
+        for target in targets(&want.spec).iter().chain(&want.after) {
+            if let Some(before) = nodes.get(target) {
                 graph.add_edge(*before, nodes[&want.addr], ());
             }
         }
@@ -326,32 +389,6 @@ fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
     let order = toposort(&graph, None).map_err(|cycle| Cycle { members: vec![graph[cycle.node_id()].to_string()] })?;
     let mut wants: BTreeMap<Addr, Want<Doc>> = wants.into_iter().map(|want| (want.addr.clone(), want)).collect();
     Ok(order.into_iter().filter_map(|node| wants.remove(&graph[node])).collect())
-}
-
-fn by_address(found: Vec<Found<Doc>>, findings: &mut Vec<Finding>) -> (BTreeMap<Addr, Found<Doc>>, BTreeSet<Addr>) {
-    let mut single: BTreeMap<Addr, Found<Doc>> = BTreeMap::new();
-    let mut doubled = BTreeSet::new();
-    for next in found {
-        // A thing on its way out does not stand in the way of its successor.
-        if matches!(next.life, Life::Leaving(_)) && single.contains_key(&next.addr) {
-            continue;
-        }
-        let addr = next.addr.clone();
-        if let Some(first) = single.insert(addr.clone(), next)
-            && !matches!(first.life, Life::Leaving(_))
-        {
-            let ids = format!("`{}` and `{}`", first.id, single[&addr].id);
-            findings.push(finding(
-                "plan::doubled",
-                Severity::Error,
-                &addr,
-                format!("{ids} both carry the mark of {addr}"),
-                Some("find out which one is in use and remove the other (or its `mrctl:` tags) in AWS, then plan again".to_owned()),
-            ));
-            doubled.insert(addr);
-        }
-    }
-    (single, doubled)
 }
 
 fn finding(code: &'static str, severity: Severity, addr: &Addr, message: String, help: Option<String>) -> Finding {
@@ -362,7 +399,17 @@ impl Step {
     /// A step that nothing is known of yet but its address, its action and why.
     #[must_use]
     pub fn new(addr: Addr, action: Action, why: &str) -> Self {
-        Self { addr, action, why: why.to_owned(), waiting: None, changes: Vec::new(), want: None, found: None, refers: Vec::new() }
+        Self {
+            addr,
+            action,
+            why: why.to_owned(),
+            waiting: None,
+            changes: Vec::new(),
+            want: None,
+            found: None,
+            refers: Vec::new(),
+            beside: Vec::new(),
+        }
     }
 
     fn hold(want: Want<Doc>, found: Option<Found<Doc>>, why: String) -> Self {

@@ -1,4 +1,4 @@
-//! The data guard: no data is lost unless it is named on the command line.
+//! The data guard: no data is lost unless it is named on the command line. What is named there for nothing is said.
 use std::collections::BTreeSet;
 
 use super::{Action, Finding, Severity, Step};
@@ -57,17 +57,24 @@ pub fn guard(kinds: &Kinds, steps: &[Step], allowed: &[(String, Allowance)]) -> 
     let findings = allowed
         .iter()
         .filter(|(_, allowance)| !dangers.iter().any(|danger| allowance.covers(&danger.addr)))
-        .map(|(text, _)| Finding {
-            code: "plan::allowance-unused",
-            severity: Severity::Warning,
-            address: None,
-            line: None,
-            message: format!("`--allow-data-loss {text}` matches nothing in this plan"),
-            help: None,
-        })
+        .map(|(text, _)| unused("plan::allowance-unused", format!("`--allow-data-loss {text}` matches nothing in this plan")))
         .collect();
     let refused = dangers.into_iter().filter(|danger| !allowed.iter().any(|(_, allowance)| allowance.covers(&danger.addr)));
     (refused.collect(), findings)
+}
+
+/// Which addresses are to be adopted where nothing is left to adopt: a warning for the same reason. What stands in a region
+/// that does not answer is not known.
+#[must_use]
+pub fn unused_adoptions(steps: &[Step], adopt: &BTreeSet<Addr>) -> Vec<Finding> {
+    let is_open = |step: &Step| matches!(step.action, Action::Adopt | Action::Leave | Action::Hold);
+    let idle = adopt.iter().filter(|addr| !steps.iter().any(|step| step.addr == **addr && is_open(step)));
+    idle.map(|addr| unused("plan::adoption-unused", format!("`--adopt {addr}` matches nothing in this plan that could be adopted")))
+        .collect()
+}
+
+fn unused(code: &'static str, message: String) -> Finding {
+    Finding { code, severity: Severity::Warning, address: None, line: None, message, help: None }
 }
 
 fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
@@ -78,7 +85,8 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
     let message = match step.action {
         Action::Delete => "would be deleted with its data".to_owned(),
         Action::Replace => {
-            let fixed: Vec<&str> = step.changes.iter().map(|change| change.path.as_str()).collect();
+            let is_fixed = |change: &&Change| traits.fixed.iter().any(|path| change.is_under(path));
+            let fixed: Vec<&str> = step.changes.iter().filter(is_fixed).map(|change| change.path.as_str()).collect();
             format!("would be deleted and made anew: AWS cannot change {} in place", fixed.join(", "))
         }
         Action::Update | Action::Adopt | Action::Keep => {

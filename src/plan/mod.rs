@@ -4,8 +4,10 @@
 //! synchronous but for `observe`, which is the only part of planning that talks to AWS.
 mod decide;
 mod guard;
+mod halves;
 mod observe;
 mod order;
+mod posture;
 mod select;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -13,12 +15,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 pub use decide::{Decided, decide, protections};
-pub use guard::{Allowance, Refusal, guard, loses};
+pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions};
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
+pub use posture::posture;
 pub use select::{Selection, select};
 
-use crate::resource::{Addr, Change, Doc, Found, Region, Want};
+use crate::resource::{Addr, Change, Doc, Found, Posture, Region, Want};
 
 /// What is to be done at one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,7 +40,7 @@ pub enum Action {
     Hold,
 }
 
-/// One address and what is to be done there.
+/// One address and what is to be done there. No two steps of a plan have the same address.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub addr: Addr,
@@ -53,6 +56,8 @@ pub struct Step {
     pub found: Option<Found<Doc>>,
     /// Every address that what is wanted refers to, resolved or not.
     pub refers: Vec<Addr>,
+    /// The ids of what else stands at this address and has a step of its own, whose address ends in `@` and the id.
+    pub beside: Vec<String>,
 }
 
 impl Step {
@@ -108,7 +113,7 @@ pub enum Reason {
     Wave,
     /// The two halves of a replacement.
     Replacement,
-    /// The order of removal within a lane.
+    /// The order within a lane: who joins before who goes, and who goes first.
     Lane,
 }
 
@@ -171,18 +176,6 @@ pub struct Finding {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-}
-
-/// Something others set and a plan never undoes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Posture {
-    /// `KIND:ADDRESS`, the value of `--restore-posture`.
-    pub id: String,
-    pub kind: &'static str,
-    pub address: String,
-    pub wanted: Doc,
-    pub found: Doc,
-    pub message: String,
 }
 
 /// One gate of the plan, as it is shown.

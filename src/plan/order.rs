@@ -52,6 +52,7 @@ pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered
     build.found_references();
     build.after();
     build.lanes();
+    build.moves();
     build.check()?;
     let mut ordered = Ordered::default();
     build.drains(rollout, &mut ordered);
@@ -164,8 +165,16 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The kinds' own lists, followed when making and reversed when removing.
+    /// The kinds' own lists and the single resources that a want names, followed when making; the lists are reversed when
+    /// removing.
     fn after(&mut self) {
+        for step in self.steps {
+            for other in step.want.iter().flat_map(|want| &want.after) {
+                if let (Some(before), Some(after)) = (self.ready.get(other), self.ready.get(&step.addr)) {
+                    self.edge(*before, *after, Reason::After);
+                }
+            }
+        }
         for (index, step) in self.steps.iter().enumerate() {
             let Some(traits) = self.traits(index).copied() else { continue };
             for rule in traits.after {
@@ -189,7 +198,9 @@ impl<'a> Build<'a> {
         let want = step.want.as_ref().map(|want| &want.spec);
         let found = step.found.as_ref().map(|found| &found.spec);
         let spec = if matches!(op, Op::Remove(_)) { found.or(want) } else { want.or(found) };
-        self.kinds.get(&step.addr.kind).ok()?.lane(&step.addr, spec?)
+        // What stands beside another is found at the same address.
+        let addr = step.found.as_ref().map_or(&step.addr, |found| &found.addr);
+        self.kinds.get(&addr.kind).ok()?.lane(addr, spec?)
     }
 
     /// Removals of one lane go youngest first: what is not marked yet, then by age, the oldest last. Then [`Self::joins`].
@@ -228,6 +239,29 @@ impl<'a> Build<'a> {
         for (make, _, lane) in ops.iter().filter(|(_, op, _)| matches!(op, Op::Make(_))) {
             for (before, ..) in first.iter().filter(|(_, _, other)| other == lane) {
                 self.edge_if_free(*before, *make, Reason::Lane);
+            }
+        }
+    }
+
+    /// Where data moves from some regions to others, the new members are there before the first old one goes; when one cannot
+    /// be added, none goes. A replacement in the lane begins anew and has nothing to join.
+    fn moves(&mut self) {
+        let mut lanes: BTreeMap<String, (Vec<NodeIndex>, Vec<NodeIndex>)> = BTreeMap::new();
+        let mut anew: BTreeSet<String> = BTreeSet::new();
+        for node in self.graph.node_indices() {
+            let op = &self.graph[node];
+            let Some(index) = op.step().filter(|index| self.traits(*index).is_some_and(|traits| traits.data)) else { continue };
+            let Some(lane) = self.lane_of(op) else { continue };
+            match (op, self.steps[index].action) {
+                (_, Action::Replace) => drop(anew.insert(lane)),
+                (Op::Make(_) | Op::Wait(_), _) => lanes.entry(lane).or_default().0.push(node),
+                (Op::Remove(_), _) => lanes.entry(lane).or_default().1.push(node),
+                _ => {}
+            }
+        }
+        for (_, (joining, going)) in lanes.into_iter().filter(|(lane, _)| !anew.contains(lane)) {
+            for (before, after) in joining.iter().flat_map(|before| going.iter().map(move |after| (*before, *after))) {
+                self.edge_if_free(before, after, Reason::Lane);
             }
         }
     }

@@ -88,6 +88,12 @@ impl Addr {
         Self { scope: region.into(), kind: kind.into(), name: name.into() }
     }
 
+    /// The address of a second thing that carries the mark of this one: `@` stands in no name of a topology.
+    #[must_use]
+    pub fn beside(&self, id: &str) -> Self {
+        Self { name: format!("{}@{id}", self.name).into(), ..self.clone() }
+    }
+
     /// The region, or nothing for a global resource.
     #[must_use]
     pub fn region(&self) -> Option<&Region> {

@@ -1,5 +1,10 @@
 //! What a kind is given: where it works, for whom, and with which clients.
-use std::{any::Any, collections::HashMap, future::Future, sync::Arc};
+use std::{
+    any::Any,
+    collections::{BTreeSet, HashMap},
+    future::Future,
+    sync::Arc,
+};
 
 use tokio::sync::{Mutex, OnceCell};
 
@@ -13,6 +18,8 @@ pub struct Cx {
     pub owner: Arc<Owner>,
     /// The topology that is being applied or destroyed: which exact names belong to this stack.
     pub model: Arc<Model>,
+    /// Every region that the plan was read from and that answered, in the file or not; none while it is read.
+    pub regions: Arc<BTreeSet<Region>>,
     /// The clients of every region.
     pub fleet: Fleet,
     /// Reads shared by several kinds within one observation.
@@ -24,7 +31,7 @@ impl Cx {
     #[must_use]
     pub fn new(model: Arc<Model>, fleet: Fleet) -> Self {
         let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
-        Self { scope: Scope::Global, owner: Arc::new(owner), model, fleet, memo: Memo::default() }
+        Self { scope: Scope::Global, owner: Arc::new(owner), model, regions: Arc::default(), fleet, memo: Memo::default() }
     }
 
     /// The same run, in another scope.

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Region, Status};
+use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Posture, Region, Status};
 use crate::topology::Model;
 
 /// What is wanted at an address.
@@ -15,13 +15,22 @@ pub struct Want<S> {
     pub spec: S,
     /// Why it cannot be decided now (a fact is unknown); the step becomes `hold`.
     pub hold: Option<String>,
+    /// What has to be ready first though no field refers to it: single resources, where `Kind::AFTER` names whole kinds.
+    pub after: Vec<Addr>,
 }
 
 impl<S> Want<S> {
+    /// The same want, after others.
+    #[must_use]
+    pub fn after(mut self, others: impl IntoIterator<Item = Addr>) -> Self {
+        self.after.extend(others);
+        self
+    }
+
     /// A want that depends on nothing unknown.
     #[must_use]
     pub fn new(addr: Addr, spec: S) -> Self {
-        Self { addr, spec, hold: None }
+        Self { addr, spec, hold: None, after: Vec::new() }
     }
 }
 
@@ -130,6 +139,9 @@ pub trait Kind: Send + Sync + 'static {
     const GUARDED: &'static [&'static str] = &[];
     /// Boolean path of a protection that has to be lifted just before the delete.
     const PROTECTION: Option<&'static str> = None;
+    /// Whether AWS removes it while others still refer to it (a route to a NAT gateway becomes a black hole): those that do are
+    /// changed in place when it is replaced, not replaced with it.
+    const LETS_GO: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
@@ -167,6 +179,10 @@ pub trait Kind: Send + Sync + 'static {
     fn also_in(&self, _found: &Found<Self::Spec>) -> Vec<Region> {
         Vec::new()
     }
+    /// What others set and no plan undoes, seen from everything of this kind that was found anywhere.
+    fn posture(&self, _model: &Model, _found: &[Found<Self::Spec>]) -> Vec<Posture> {
+        Vec::new()
+    }
     /// What keeps a found thing from being removed.
     fn holders(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Holder>, Fault>> + Send {
         async { Ok(Vec::new()) }
@@ -191,6 +207,7 @@ pub struct Traits {
     pub data: bool,
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
+    pub lets_go: bool,
     pub twice: bool,
     pub unfinished: bool,
 }
@@ -213,6 +230,7 @@ pub trait AnyKind: Send + Sync {
     fn lane(&self, addr: &Addr, spec: &Doc) -> Option<String>;
     fn traffic(&self, found: &Found<Doc>) -> Traffic;
     fn also_in(&self, found: &Found<Doc>) -> Vec<Region>;
+    fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
 }
@@ -229,7 +247,7 @@ fn write<S: Serialize>(addr: &Addr, spec: &S) -> Result<Doc, Fault> {
 }
 
 fn typed_want<S: DeserializeOwned>(want: &Want<Doc>) -> Result<Want<S>, Fault> {
-    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone() })
+    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone(), after: want.after.clone() })
 }
 
 fn with_spec<A, B>(found: &Found<A>, spec: B) -> Found<B> {
@@ -262,6 +280,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             data: K::DATA,
             guarded: K::GUARDED,
             protection: K::PROTECTION,
+            lets_go: K::LETS_GO,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
         }
@@ -271,8 +290,8 @@ impl<K: Kind> AnyKind for Erased<K> {
         let wants = self.0.desired(model, facts).into_iter();
         wants
             .map(|want| match write(&want.addr, &want.spec) {
-                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold },
-                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()) },
+                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold, after: want.after },
+                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()), after: Vec::new() },
             })
             .collect()
     }
@@ -316,6 +335,11 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn also_in(&self, found: &Found<Doc>) -> Vec<Region> {
         typed_found(found).map_or_else(|_| Vec::new(), |found| self.0.also_in(&found))
+    }
+
+    fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture> {
+        let found: Vec<_> = found.iter().filter_map(|found| typed_found(found).ok()).collect();
+        self.0.posture(model, &found)
     }
 
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>> {

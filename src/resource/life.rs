@@ -23,6 +23,9 @@ pub enum Status {
     Ready(Outputs),
     /// Not there: gone, or not visible yet.
     Gone,
+    /// Not there while something it would come from is still busy, and what that is doing: it may be about to appear. For what
+    /// is being removed it is gone.
+    Unseen(String),
     /// It will not become ready; why.
     Failed(String),
 }
@@ -36,6 +39,9 @@ pub struct Patience {
     pub ready: Duration,
     /// When to give up waiting until it is gone.
     pub gone: Duration,
+    /// When to give up on what was asked for and is not there, where AWS can drop a request without a word. As `ready` unless
+    /// the kind says otherwise.
+    pub appears: Duration,
 }
 
 impl Patience {
@@ -46,6 +52,53 @@ impl Patience {
             every: Duration::from_secs(every_seconds),
             ready: Duration::from_secs(ready_minutes * 60),
             gone: Duration::from_secs(gone_minutes * 60),
+            appears: Duration::from_secs(ready_minutes * 60),
+        }
+    }
+
+    /// The same, but what is not there for so many seconds will not come.
+    #[must_use]
+    pub const fn appearing_within(self, seconds: u64) -> Self {
+        Self { appears: Duration::from_secs(seconds), ..self }
+    }
+}
+
+/// How long the engine waits where AWS gives no signal: the one place that knows that a sandbox needs no patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long after a read that found nothing a second one is worth making: EC2's reads by tag lag behind creates by seconds.
+    pub second_look: Duration,
+    /// How long clients may hold on to a name: the fixed TTL of an ELB alias.
+    pub drain: Duration,
+    /// Cuts every kind's own cadence of looking at what is under way; none: the kinds' own.
+    pub longest_pause_between_looks: Option<Duration>,
+    /// Cuts how long anything may take to appear; none: the kinds' own.
+    pub longest_absence: Option<Duration>,
+    /// One call for a VPC endpoint may be sent each.
+    pub endpoint_every: Duration,
+}
+
+impl Timing {
+    /// For real AWS, or for one on a loopback address, where everything is there at once.
+    #[must_use]
+    pub const fn of(is_loopback: bool) -> Self {
+        if is_loopback {
+            Self {
+                second_look: Duration::from_millis(100),
+                drain: Duration::from_secs(2),
+                longest_pause_between_looks: Some(Duration::from_millis(250)),
+                longest_absence: Some(Duration::from_secs(5)),
+                endpoint_every: Duration::from_millis(200),
+            }
+        } else {
+            Self {
+                second_look: Duration::from_secs(10),
+                drain: Duration::from_secs(60),
+                longest_pause_between_looks: None,
+                longest_absence: None,
+                // 0.3 a second (EC2 API reference, "Request throttling").
+                endpoint_every: Duration::from_millis(3334),
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod fault;
 mod kind;
 mod life;
 pub mod owner;
+mod posture;
 pub mod reference;
 
 pub use addr::{Addr, NotAnAddress, Region, Scope};
@@ -18,6 +19,7 @@ pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
 pub use facts::{Facts, KNOWN_AT_PLAN, Zone};
 pub use fault::{Class, Fault};
 pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Replace, Scopes, Traffic, Traits, Verb, Want};
-pub use life::{Life, Patience, Status};
+pub use life::{Life, Patience, Status, Timing};
 pub use owner::Owner;
+pub use posture::Posture;
 pub use reference::{Link, Output, Outputs, Ref};

@@ -27,6 +27,8 @@ pub(super) struct Emulator {
     /// The Python module whose `main` serves.
     pub module: &'static str,
     pub serves: Serves,
+    /// A Python program that runs before it serves: what it lacks and mrctl needs, so that nothing else has to know.
+    pub patches: &'static str,
     /// The settings it is started with.
     pub settings: fn(&Setup<'_>) -> Vec<(&'static str, String)>,
     /// Variables of the user's shell that would change what it does.
@@ -43,6 +45,7 @@ pub(super) const EMULATORS: [Emulator; 1] = [Emulator {
     name: "MiniStack",
     module: "ministack.app",
     serves: Serves::TheRest,
+    patches: include_str!("patches/ministack.py"),
     settings: |setup| {
         let scratch = setup.scratch.display();
         vec![

@@ -1,4 +1,5 @@
-"""Runs one emulator. mrctl starts it as `python -I -c THIS MODULE LIFE FOLDER`; MODULE has a function `main` that serves until it ends.
+"""Runs one emulator. mrctl starts it as `python -I -c THIS MODULE LIFE FOLDER PATCHES`; MODULE has a function `main` that serves
+until it ends, PATCHES is the text of a program that mends it before.
 
 LIFE is `detached` (a session of its own, so that closing the terminal does not end it) or `parent` (it ends when standard input
 does, and removes FOLDER: the system closes that pipe when the process that holds its other end is gone, however it went).
@@ -17,10 +18,12 @@ def end_with_parent():
     os._exit(0)
 
 
-module, life, folder = sys.argv[1:4]
+module, life, folder, patches = sys.argv[1:5]
 if life == "parent":
     threading.Thread(target=end_with_parent, daemon=True).start()
 else:
     os.setsid()
 sys.argv[1:] = []
-importlib.import_module(module).main()
+serves = importlib.import_module(module)
+exec(compile(patches, "patches", "exec"), {"__name__": "patches"})
+serves.main()

@@ -39,7 +39,13 @@ pub(super) fn start(python: &Path, emulator: &Emulator, setup: &Setup<'_>, life:
         Life::Parent(folder) => ("parent", folder, Stdio::piped()),
     };
     let mut command = Command::new(python);
-    command.args(["-I", "-c", LAUNCHER, emulator.module, word]).arg(folder).stdin(input).stdout(output).stderr(errors);
+    command
+        .args(["-I", "-c", LAUNCHER, emulator.module, word])
+        .arg(folder)
+        .arg(emulator.patches)
+        .stdin(input)
+        .stdout(output)
+        .stderr(errors);
     for name in CREDENTIALS.iter().chain(emulator.not_inherited) {
         command.env_remove(name);
     }

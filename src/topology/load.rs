@@ -163,7 +163,7 @@ fn network_model(draft: &Draft, network: &NetworkDraft) -> Network {
     });
     Network {
         availability_zones: zones,
-        // Omitted means nothing is asked for: a gateway in every zone costs money and is not built yet.
+        // Omitted means none: a gateway in every zone costs money by the hour.
         nat_gateways: network.nat_gateways.as_ref().map_or(NatGateways::None, |nat| nat.value),
         endpoints: network.endpoints.as_ref().map(|list| texts(&list.value)).unwrap_or_default(),
         peering: network.peering.as_ref().map_or(Peering::None, |peering| peering.value),

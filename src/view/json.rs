@@ -8,7 +8,7 @@ use super::words;
 use crate::{
     apply::{Doing, Event, Stamped, Stop, Tally},
     plan::{Action, GateInfo, Op, Plan, Step},
-    resource::{Addr, Change, Class, Doc, Fault, Region, doc},
+    resource::{Addr, Change, Class, Doc, Fault, Posture, Region, doc},
 };
 
 /// The version of the plan document.
@@ -97,7 +97,7 @@ fn needs_of(plan: &Plan, op: &Op) -> Vec<String> {
     needs
 }
 
-fn posture(item: &crate::plan::Posture) -> Value {
+fn posture(item: &Posture) -> Value {
     json!({
         "id": item.id,
         "kind": item.kind,

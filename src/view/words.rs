@@ -142,7 +142,7 @@ pub(super) fn message(event: &Event) -> String {
             let exists = if exists.is_empty() { String::new() } else { format!("; {exists}") };
             format!("{addr}: could not {}: {fault}{exists} ({})", to_do(*what), took(*elapsed))
         }
-        Event::Skipped { addr, doing: what, because } => format!("{addr}: not tried to {}: {because}", to_do(*what)),
+        Event::Skipped { addr, doing: what, because } => format!("{addr}: not tried to {}: {because} did not succeed", to_do(*what)),
         Event::GateWaiting { region, now, elapsed } => {
             format!("gate/{region}: waiting until {region} is healthy: {} ({})", listed(now), took(*elapsed))
         }

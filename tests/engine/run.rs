@@ -6,10 +6,10 @@ use std::{
 };
 
 use mrctl::{
-    apply::{self, Event, Options, Outcome, Timing},
+    apply::{self, Event, Options, Outcome},
     aws::Fleet,
     plan::{self, Allowance, Op, Plan, Rollout, Searched},
-    resource::{Addr, Cx, Doc, Facts, Kinds, Region, Replace},
+    resource::{Addr, Cx, Doc, Facts, Kinds, Region, Replace, Timing},
     topology::Model,
 };
 use tokio::time::Instant;
@@ -77,7 +77,8 @@ impl Stage {
         let decided = plan::decide(&self.kinds, wants, observed.found, &observed.regions, &self.adopt).expect("wants in a circle");
         let rollout = Rollout { order: self.regions.clone(), ..Rollout::default() };
         let ordered = plan::order(&self.kinds, &decided.steps, &rollout).expect("operations in a circle");
-        let (refusals, more) = plan::guard(&self.kinds, &decided.steps, &self.allow);
+        let (refusals, mut more) = plan::guard(&self.kinds, &decided.steps, &self.allow);
+        more.extend(plan::unused_adoptions(&decided.steps, &self.adopt));
         Plan {
             regions: observed.regions,
             steps: decided.steps,
@@ -98,7 +99,7 @@ impl Stage {
             world.abandon.clone()
         };
         let options = Options {
-            timing: Timing::default(),
+            timing: Timing::of(false),
             read_at: Instant::now(),
             timeout: self.timeout,
             bake: Duration::from_secs(5),
@@ -175,8 +176,10 @@ impl Stage {
         }
     }
 
-    /// Edges go forward, and everything that is made follows what it refers to.
+    /// Edges go forward, no two steps share an address, and everything that is made follows what it refers to.
     pub fn is_sound(&self, plan: &Plan) {
+        let mut addresses = BTreeSet::new();
+        assert!(plan.steps.iter().all(|step| addresses.insert(&step.addr)), "two steps of one address");
         let mut reach: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); plan.graph.ops.len()];
         let mut degree = vec![0; plan.graph.ops.len()];
         plan.graph.edges.iter().for_each(|edge| degree[edge.1] += 1);

@@ -1,11 +1,15 @@
 //! One situation each.
 use mrctl::{
     apply::{Event, Stop},
-    plan::{Action, Allowance, Selection, select},
+    plan::{Action, Allowance, Plan, Selection, Severity, select},
+    resource::Replace,
 };
 use serde_json::json;
 
-use super::run::{Stage, addr, paused};
+use super::{
+    run::{Stage, addr, paused},
+    world::kinds,
+};
 
 fn shop(count: usize) -> Stage {
     let stage = Stage::new(7, count);
@@ -99,6 +103,151 @@ fn two_with_one_address_stop_the_plan() {
     });
 }
 
+/// What a run leaves that was killed after the new task was made and before the service pointed to it.
+fn halves(image: u8) -> Stage {
+    let mut stage = Stage::new(7, 1);
+    stage.kinds = kinds(&stage.world, Replace::CreateFirst);
+    stage.world().slow = 0;
+    let task = addr("eu-west-1/p.task/api");
+    let mut world = stage.world();
+    let old = world.put(&task, json!({"image": 1}));
+    world.put(&task, json!({"image": 2}));
+    let points = |id: &str| json!({"$ref": {"is": id, "kind": "p.task", "field": "id", "scope": "eu-west-1"}});
+    world.put(&addr("eu-west-1/p.service/api"), json!({"task": points(&old)}));
+    drop(world);
+    let to = json!({"$ref": {"to": "eu-west-1/p.task/api", "field": "id"}});
+    stage.want(vec![(task, json!({"image": image})), (addr("eu-west-1/p.service/api"), json!({"task": to}))]);
+    stage
+}
+
+#[test]
+fn the_half_that_is_wanted_stays_and_the_other_goes_last() {
+    paused(async {
+        for (image, stays, goes) in [(2, "id-2", "id-1"), (1, "id-1", "id-2")] {
+            let mut stage = halves(image);
+            let plan = stage.plan().await;
+            assert!(!plan.has_errors(), "{:?}", plan.findings);
+            let steps = mrctl::view::json::plan(&plan)["steps"].clone();
+            let step = |address: &str| steps.as_array().unwrap().iter().find(|step| step["address"] == address).unwrap().clone();
+            assert_eq!(step("eu-west-1/p.task/api")["action"], "keep");
+            let beside = step(&format!("eu-west-1/p.task/api@{goes}"));
+            assert_eq!(beside["action"], "delete");
+            assert_eq!(beside["why"], format!("a replacement was cut short; `{stays}` is what is wanted"));
+            let waits = if image == 2 { json!(["eu-west-1/p.service/api"]) } else { json!([]) };
+            assert_eq!(beside["needs"], waits);
+            assert_eq!(stage.settle(1).await, 1);
+            let left: Vec<String> = stage.world().at(&addr("eu-west-1/p.task/api")).iter().map(|thing| thing.id.clone()).collect();
+            assert_eq!(left, [stays]);
+        }
+    });
+}
+
+#[test]
+fn halves_that_nobody_wants_any_more_both_go() {
+    paused(async {
+        let mut stage = halves(3);
+        let plan = stage.plan().await;
+        let actions: Vec<_> = plan.steps.iter().map(|step| (step.addr.to_string(), step.action)).collect();
+        let expected =
+            [("api", Action::Replace), ("api@id-1", Action::Delete)].map(|(name, action)| (format!("eu-west-1/p.task/{name}"), action));
+        assert_eq!(actions[..2], expected);
+        assert_eq!(stage.settle(1).await, 1);
+        let mut stage = halves(2);
+        stage.want(Vec::new());
+        assert_eq!(stage.settle(1).await, 1);
+        assert!(stage.world().things.is_empty());
+    });
+}
+
+#[test]
+fn two_that_are_both_as_wanted_stop_the_plan() {
+    paused(async {
+        let stage = halves(2);
+        stage.world().put(&addr("eu-west-1/p.task/api"), json!({"image": 2}));
+        let plan = stage.plan().await;
+        let message = &plan.findings.iter().find(|finding| finding.code == "plan::doubled").unwrap().message;
+        assert!(["id-1", "id-2", "id-4"].iter().all(|id| message.contains(id)), "{message}");
+        assert!(!plan.steps.iter().any(|step| step.action == Action::Delete));
+    });
+}
+
+#[test]
+fn what_is_still_being_made_lets_go_of_what_is_replaced() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        let subnet = addr("eu-west-1/p.subnet/a");
+        for thing in stage.world().things.iter_mut().filter(|thing| thing.addr == subnet) {
+            thing.making = 3;
+        }
+        for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.net") {
+            spec["cidr"] = json!(2);
+        }
+        let plan = stage.plan().await;
+        let step = plan.steps.iter().find(|step| step.addr == subnet).unwrap();
+        assert_eq!((step.action, step.waiting.as_deref()), (Action::Replace, Some("pending")));
+        assert_eq!(stage.settle(1).await, 1);
+        assert!(stage.world().violations.is_empty(), "{:?}", stage.world().violations);
+    });
+}
+
+#[test]
+fn data_moves_only_when_the_new_member_is_there() {
+    paused(async {
+        let mut stage = shop(3);
+        let table = |region: &str| addr(&format!("{region}/p.table/Orders"));
+        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
+        let in_regions =
+            |regions: &[&str]| all.iter().filter(|(at, _)| regions.contains(&at.region().unwrap().as_str())).cloned().collect();
+        stage.want(in_regions(&["eu-west-1", "us-east-1"]));
+        stage.settle(1).await;
+        stage.want(in_regions(&["ap-south-1"]));
+        stage.world().refused.insert(table("ap-south-1"));
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!((outcome.tally.failed, outcome.tally.skipped), (1, 2));
+        assert_eq!(stage.world().things.len(), 2);
+        stage.world().refused.clear();
+        assert_eq!(stage.settle(1).await, 1);
+        let world = stage.world();
+        assert_eq!((world.at(&table("ap-south-1")).len(), world.things.len()), (1, 1));
+    });
+}
+
+#[test]
+fn a_member_outside_the_file_is_enough_to_join() {
+    paused(async {
+        let mut stage = shop(3);
+        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
+        stage.want(all[..1].to_vec());
+        stage.settle(1).await;
+        stage.want(all[1..].to_vec());
+        stage.world().dead = Some(stage.regions[2].clone());
+        let plan = stage.plan().await;
+        let action = |region: usize| plan.steps.iter().find(|step| step.addr.region() == Some(&stage.regions[region])).unwrap().action;
+        assert_eq!([action(0), action(1), action(2)], [Action::Delete, Action::Create, Action::Hold]);
+    });
+}
+
+#[test]
+fn a_create_that_aws_drops_is_known_soon_and_made_by_the_next_run() {
+    paused(async {
+        let mut stage = shop(2);
+        let table = addr("us-east-1/p.table/Orders");
+        stage.world().dropped.insert(table.clone());
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.failures.len(), 1);
+        let (failed, fault) = &outcome.failures[0];
+        assert_eq!(*failed, table);
+        assert!(fault.to_string().contains("nothing of it has appeared"), "{fault}");
+        assert!(fault.advice().unwrap().contains("run the same command again"));
+        assert!((60..90).contains(&outcome.elapsed.as_secs()), "{:?}", outcome.elapsed);
+        stage.world().dropped.clear();
+        assert_eq!(stage.settle(1).await, 1);
+    });
+}
+
 #[test]
 fn what_is_foreign_is_left_and_adopted_only_when_asked() {
     paused(async {
@@ -114,8 +263,34 @@ fn what_is_foreign_is_left_and_adopted_only_when_asked() {
         let plan = stage.plan().await;
         assert!(plan.has_errors() && plan.steps.iter().any(|step| step.action == Action::Leave));
         stage.adopt.insert(table.clone());
+        let warned = |plan: &Plan| plan.findings.iter().any(|finding| finding.code == "plan::adoption-unused");
+        assert!(!warned(&stage.plan().await));
         stage.settle(1).await;
         assert!(stage.world().at(&table)[0].ours);
+        // The same command again, as after a kill: nothing is left to adopt, and that is no reason to stop.
+        let plan = stage.plan().await;
+        assert!(warned(&plan) && !plan.has_errors() && plan.refusals.is_empty(), "{:?}", plan.findings);
+    });
+}
+
+#[test]
+fn what_is_named_for_nothing_is_a_warning() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        let nowhere = "eu-west-1/p.table/Nowhere";
+        stage.allow = ["all", "us-east-1/*", nowhere].map(|text| (text.to_owned(), Allowance::parse(text).unwrap())).into();
+        stage.adopt.insert(addr(nowhere));
+        let plan = stage.plan().await;
+        let said: Vec<(Severity, &str)> = plan.findings.iter().map(|finding| (finding.severity, finding.message.as_str())).collect();
+        let expected = [
+            "`--allow-data-loss all` matches nothing in this plan",
+            "`--allow-data-loss us-east-1/*` matches nothing in this plan",
+            "`--allow-data-loss eu-west-1/p.table/Nowhere` matches nothing in this plan",
+            "`--adopt eu-west-1/p.table/Nowhere` matches nothing in this plan that could be adopted",
+        ];
+        assert_eq!(said, expected.map(|message| (Severity::Warning, message)));
+        assert!(plan.refusals.is_empty());
     });
 }
 

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use mrctl::{
     resource::{
-        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Region, Replace, Scopes,
-        Status, Traffic, Traits, Want, doc::links,
+        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Posture, Region, Replace,
+        Scopes, Status, Traffic, Traits, Want, doc::links,
     },
     topology::Model,
 };
@@ -42,6 +42,8 @@ pub struct World {
     pub dead: Option<Region>,
     pub sick: BTreeSet<Addr>,
     pub refused: BTreeSet<Addr>,
+    /// Creates that are accepted and come to nothing.
+    pub dropped: BTreeSet<Addr>,
     pub mutations: usize,
     pub kill_at: Option<(usize, bool)>,
     pub killed: bool,
@@ -64,6 +66,7 @@ impl World {
             dead: None,
             sick: BTreeSet::new(),
             refused: BTreeSet::new(),
+            dropped: BTreeSet::new(),
             mutations: 0,
             kill_at: None,
             killed: false,
@@ -75,6 +78,11 @@ impl World {
 
     pub fn at(&self, addr: &Addr) -> Vec<&Thing> {
         self.things.iter().filter(|thing| thing.addr == *addr && thing.leaving.is_none()).collect()
+    }
+
+    pub fn has_doubled(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        self.things.iter().filter(|thing| thing.leaving.is_none()).any(|thing| !seen.insert(&thing.addr))
     }
 
     fn is_dead(&self, addr: &Addr) -> bool {
@@ -123,6 +131,9 @@ impl World {
             return Err(fault("Create", Class::Contention));
         }
         self.refers_to_what_is_there(want);
+        if self.dropped.contains(addr) {
+            return Ok("id-dropped".to_owned());
+        }
         let mut spec = want.spec.clone();
         if traits.unfinished {
             spec["pitr"] = json!(false);
@@ -168,7 +179,9 @@ impl World {
         let younger = |other: &&Thing| {
             other.addr.kind == thing.addr.kind && other.addr.name == thing.addr.name && other.born > thing.born && other.leaving.is_none()
         };
+        // What is not marked goes first, whatever its age: without a marked member it would be nobody's.
         if &*thing.addr.kind == "p.table"
+            && thing.spec["tags"]["marked"] != false
             && self.dead.is_none()
             && self.things.iter().any(|other| younger(&other) && !self.wants(&other.addr))
         {
@@ -358,6 +371,10 @@ impl AnyKind for Puppet {
         Vec::new()
     }
 
+    fn posture(&self, _model: &Model, _found: &[Found<Doc>]) -> Vec<Posture> {
+        Vec::new()
+    }
+
     fn holders<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<mrctl::resource::Holder>, Fault>> {
         let holders = self.world.lock().unwrap().referrers(&found.id);
         let holder = |(what, leaves_by_itself)| mrctl::resource::Holder { what, leaves_by_itself };
@@ -386,6 +403,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         data: false,
         guarded: &[],
         protection: None,
+        lets_go: false,
         twice: false,
         unfinished: false,
     };
@@ -394,7 +412,14 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         Traits { twice: true, ..plain("p.subnet", &["net", "zone"]) },
         plain("p.peer", &["nets"]),
         plain("p.rules", &["net"]),
-        Traits { data: true, guarded: &["pitr", "protect"], protection: Some("protect"), unfinished: true, ..plain("p.table", &["key"]) },
+        Traits {
+            data: true,
+            guarded: &["pitr", "protect"],
+            protection: Some("protect"),
+            unfinished: true,
+            patience: Patience::of(10, 60, 30).appearing_within(60),
+            ..plain("p.table", &["key"])
+        },
         Traits { serves: true, replace: task, twice: true, ..plain("p.task", &["image"]) },
         Traits { serves: true, after: AFTER, ..plain("p.service", &["subnet"]) },
         plain("p.record", &["policy"]),

@@ -1,3 +1,6 @@
 //! What the tests share.
+pub mod aws;
+pub mod binary;
 pub mod sandbox;
 pub mod strict;
+pub mod topologies;

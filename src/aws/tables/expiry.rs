@@ -1,12 +1,8 @@
 //! Time to live: which attribute lets items expire. It has calls of its own and a limit of one change an hour.
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{TimeToLiveSpecification, TimeToLiveStatus};
 use jiff::{Timestamp, ToSpan};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep_until},
-};
 
 use super::{look_in, spec::bug};
 use crate::{
@@ -16,11 +12,6 @@ use crate::{
 
 const READ: &str = "dynamodb:DescribeTimeToLive";
 const CHANGE: &str = "dynamodb:UpdateTimeToLive";
-/// DescribeTimeToLive allows 10 calls a second in a region (Constraints in DynamoDB).
-const PACE: Duration = Duration::from_millis(100);
-/// Tables that are asked for at once before the pace sets in.
-const AT_ONCE: u32 = 5;
-
 /// The attribute that lets items expire, asked once an observation and no faster than DynamoDB allows. A setting that is on its
 /// way counts as what it will be.
 ///
@@ -28,7 +19,7 @@ const AT_ONCE: u32 = 5;
 /// What AWS refused.
 pub async fn expires_by(cx: &Cx, region: &Region, name: &str) -> Result<Option<String>, Fault> {
     let ask = || async {
-        wait_for_turn(cx, region).await?;
+        cx.fleet.expiry_turn(region).await;
         let ask = cx.fleet.region(region).dynamodb.describe_time_to_live().table_name(name);
         // While a table is being made there is nothing to ask (field guide 3.1 item 5).
         let seen = maybe(ask.send().await.map_err(fault(READ)))?.and_then(|seen| seen.time_to_live_description);
@@ -36,17 +27,6 @@ pub async fn expires_by(cx: &Cx, region: &Region, name: &str) -> Result<Option<S
         Ok(seen.filter(|seen| on(seen.time_to_live_status())).and_then(|seen| seen.attribute_name))
     };
     cx.memo.once(format!("{READ}/{region}/{name}"), ask).await.map(|attribute| Option::clone(&attribute))
-}
-
-async fn wait_for_turn(cx: &Cx, region: &Region) -> Result<(), Fault> {
-    let turns = cx.memo.once(format!("{READ}/{region}"), || async { Ok(Mutex::new(None)) }).await?;
-    let mut last = turns.lock().await;
-    let earliest = Instant::now().checked_sub(PACE * AT_ONCE).unwrap_or_else(Instant::now);
-    let turn = last.map_or(earliest, |last: Instant| (last + PACE).max(earliest));
-    *last = Some(turn);
-    drop(last);
-    sleep_until(turn).await;
-    Ok(())
 }
 
 /// Sets or changes the attribute that lets items expire.

@@ -34,8 +34,9 @@ pub struct Spec {
     pub encryption: Encryption,
     pub point_in_time_recovery: bool,
     pub deletion_protection: bool,
-    /// The other members as this region sees them; a topology wants none here, each is a resource of its own.
-    pub members: Unmanaged<BTreeSet<Region>>,
+    /// The other members as this region sees them, with DynamoDB's word for their state; a topology wants none here, each is a
+    /// resource of its own.
+    pub members: Unmanaged<BTreeMap<Region, String>>,
     pub tags: Tags,
 }
 
@@ -109,7 +110,7 @@ impl Spec {
     #[must_use]
     pub fn others(&self) -> BTreeSet<Region> {
         match &self.members {
-            Unmanaged::Managed(others) => others.clone(),
+            Unmanaged::Managed(others) => others.keys().cloned().collect(),
             Unmanaged::Any => BTreeSet::new(),
         }
     }

@@ -13,13 +13,13 @@ use crate::{
     aws::{
         errors::{fault, maybe},
         sweep::tagged,
-        tables::{self, Billing, Encryption, Index, Key, Member, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, UPDATE},
+        tables::{self, Billing, Encryption, Index, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, UPDATE},
         tags::dynamodb_tags,
     },
     outputs,
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Region, Status, Unmanaged, Verb, Want,
-        owner::Marks,
+        Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Posture, Region, Status, Unmanaged, Verb,
+        Want, owner::Marks,
     },
     topology::{Model, Stream, Table as Wanted, TableMember},
 };
@@ -126,34 +126,22 @@ impl Table {
             encryption: Encryption::found(&member, wanted.as_ref()),
             point_in_time_recovery: tables::recoverable(cx, region, name).await?,
             deletion_protection: member.protected(),
-            members: Unmanaged::Managed(member.others(region)),
+            members: Unmanaged::Managed(member.other_states(region)),
             tags,
         };
         let outputs = Outputs::of::<TableArn>(&member.arn).with::<TableName>(name);
-        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: life(&member), ours: is_ours, born: member.born }))
+        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: member.life(), ours: is_ours, born: member.born }))
     }
 
     /// When DynamoDB's 24-hour rule lets a source go: it holds until a day after the youngest member it may have sourced.
     async fn free_at(cx: &Cx, found: &Found<Spec>) -> Option<Timestamp> {
         let mut youngest = None;
         let Unmanaged::Managed(others) = &found.spec.members else { return None };
-        for region in others {
+        for region in others.keys() {
             let member = tables::reachable(&cx.afresh(), region, &found.spec.name).await;
             youngest = youngest.max(member.and_then(|member| member.born));
         }
         youngest?.checked_add(24.hours()).ok()
-    }
-}
-
-fn life(member: &Member) -> Life {
-    let word = member.word().to_owned();
-    match word.as_str() {
-        "CREATING" => Life::Making(word),
-        // UPDATING is often another region's change arriving; it is no reason to wait (field guide 3.2 item 9).
-        // An index that is filled takes up to hours, in which nothing else of the table can change.
-        "ACTIVE" | "UPDATING" => tables::index_under_way(member).map_or(Life::Ready, Life::Making),
-        "DELETING" => Life::Leaving(word),
-        _ => Life::Broken(word),
     }
 }
 
@@ -165,7 +153,8 @@ impl Kind for Table {
     const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key", "local_indexes"];
     /// A replica of a table with items takes about ten minutes, of a large one hours; Terraform waits 30 minutes for a replica
     /// and 60 for an update (field guide 3.1 item 4, 3.2 item 4).
-    const PATIENCE: Patience = Patience::of(10, 60, 30);
+    /// Its entry is there after six seconds or never (field guide 3.2 item 4).
+    const PATIENCE: Patience = Patience::of(10, 60, 30).appearing_within(60);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (
             Verb::Observe,
@@ -286,17 +275,12 @@ impl Kind for Table {
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
         let (cx, here) = (&cx.afresh(), cx.region()?);
         let Some(member) = tables::member(cx, here, id).await? else {
-            let regions = cx.model.regions.keys().chain(cx.model.tables.values().flat_map(|table| table.members.keys())).cloned();
-            return Ok(match tables::seen_from(cx, regions.collect(), id, here).await {
-                Some(Some(ReplicaStatus::CreationFailed)) => Status::Failed("CREATION_FAILED".to_owned()),
-                Some(Some(status)) => Status::Settling(status.as_str().to_owned()),
-                Some(None) | None => Status::Gone,
-            });
+            return Ok(tables::status_unseen(cx, id, here).await);
         };
-        Ok(match life(&member) {
+        Ok(match member.life() {
             Life::Broken(word) => Status::Failed(word),
-            Life::Ready if member.is_active() => match tables::seen_from(cx, member.others(here), id, here).await {
-                Some(Some(status)) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
+            Life::Ready if member.is_active() => match tables::seen_from(cx, &member.others(here), id, here).await {
+                Some(status) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
                 _ if let Some(now) = tables::index_elsewhere(cx, &member.others(here), id).await => Status::Settling(now),
                 _ => Status::Ready(Outputs::of::<TableArn>(&member.arn).with::<TableName>(id)),
             },
@@ -311,8 +295,26 @@ impl Kind for Table {
 
     fn also_in(&self, found: &Found<Spec>) -> Vec<Region> {
         match &found.spec.members {
-            Unmanaged::Managed(others) if found.ours => others.iter().cloned().collect(),
+            Unmanaged::Managed(others) if found.ours => others.keys().cloned().collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Members of our tables that neither the file names nor our mark covers: somebody else's, made by hand or by another tool.
+    fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
+        let in_file =
+            |name: &str, region: &Region| model.tables.values().any(|table| table.name == name && table.members.contains_key(region));
+        let was_found = |name: &str, region: &Region| found.iter().any(|other| other.id == name && other.addr.region() == Some(region));
+        let mut foreign = BTreeMap::new();
+        for member in found.iter().filter(|found| found.ours) {
+            let Unmanaged::Managed(others) = &member.spec.members else { continue };
+            for (region, word) in others {
+                if !in_file(&member.id, region) && !was_found(&member.id, region) {
+                    foreign.entry(Addr::regional(region, Self::NAME, &member.addr.name)).or_insert_with(|| word.clone());
+                }
+            }
+        }
+        let message = "a replica of our table that the file does not name and that does not carry this stack's mark; it is left alone";
+        foreign.into_iter().map(|(addr, word)| Posture::new("member", addr, Doc::Null, Doc::from(word), message)).collect()
     }
 }

@@ -3,15 +3,20 @@
 //! One public table, and one for each private subnet from the start, so that a NAT gateway later changes a route and moves no
 //! subnet. The routes of our tables are ours: one added by hand is a difference and goes. Left alone is what AWS puts there
 //! itself: local routes, those of gateway endpoints (`vpce-…`) and propagated ones (field guide 2.5 item 9).
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_ec2::types::{self, Filter, ResourceType, RouteOrigin, RouteTableAssociationStateCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
     internet_gateway::InternetGatewayId,
+    nat_gateway::{NatGatewayId, gateways_wanted},
     subnet::{Slot, SubnetId, Tier, slots, subnets},
     vpc::{MAIN, VpcId, named, networks},
+    vpc_peering_connection::peerings,
 };
 use crate::{
     aws::{
@@ -23,7 +28,7 @@ use crate::{
         Addr, After, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags,
         Unordered, Verb, Want,
     },
-    topology::Model,
+    topology::{Model, Network},
 };
 
 outputs! { "ec2.route_table":
@@ -45,6 +50,7 @@ pub struct Spec {
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     InternetGateway(Ref<InternetGatewayId>),
+    NatGateway(Ref<NatGatewayId>),
     /// The id of anything mrctl does not route to; only ever found.
     Other(String),
 }
@@ -53,6 +59,7 @@ impl Target {
     fn id(&self) -> Result<&str, Fault> {
         match self {
             Self::InternetGateway(gateway) => gateway.get(),
+            Self::NatGateway(gateway) => gateway.get(),
             Self::Other(id) => Ok(id),
         }
     }
@@ -63,22 +70,36 @@ pub struct RouteTable;
 
 /// The way out of a VPC.
 const ANYWHERE: &str = "0.0.0.0/0";
+/// The table of the public subnets.
+const PUBLIC: &str = "public";
 
-/// A route that someone made; nothing for what AWS keeps there itself.
-fn route(scope: &Scope, route: &types::Route) -> Option<(String, Target)> {
+/// The names of the tables that a region's network wants.
+pub(super) fn tables_wanted(model: &Model, region: &Region, facts: &Facts) -> Vec<String> {
+    let network = networks(model).find(|(of, ..)| *of == region).map(|(.., network)| network);
+    let private =
+        |network: &Network| slots(region, &network.availability_zones, facts).into_iter().map(|slot| Tier::Private.name(slot.index));
+    network.map_or_else(Vec::new, |network| std::iter::once(PUBLIC.to_owned()).chain(private(network)).collect())
+}
+
+/// A route that someone made; nothing for what AWS keeps there itself, or for a route through one of our peering connections:
+/// those are a kind of their own.
+fn route(scope: &Scope, peered: &BTreeSet<&str>, route: &types::Route) -> Option<(String, Target)> {
     let own = matches!(route.origin(), Some(RouteOrigin::EnableVgwRoutePropagation | RouteOrigin::CreateRouteTable));
     let gateway = route.gateway_id().unwrap_or_default();
-    if own || gateway == "local" || gateway.starts_with("vpce-") {
+    let through_ours = route.vpc_peering_connection_id().is_some_and(|id| peered.contains(id));
+    if own || through_ours || gateway == "local" || gateway.starts_with("vpce-") {
         return None;
     }
     let destination = route.destination_cidr_block().or(route.destination_ipv6_cidr_block()).or(route.destination_prefix_list_id())?;
     if gateway.starts_with("igw-") {
         return Some((destination.to_owned(), Target::InternetGateway(Ref::is(scope, gateway))));
     }
+    if let Some(gateway) = route.nat_gateway_id() {
+        return Some((destination.to_owned(), Target::NatGateway(Ref::is(scope, gateway))));
+    }
     // AWS names a NAT instance twice, by its interface and by itself; the interface says where packets go.
     let other = [
         route.gateway_id(),
-        route.nat_gateway_id(),
         route.transit_gateway_id(),
         route.vpc_peering_connection_id(),
         route.network_interface_id(),
@@ -103,6 +124,12 @@ fn associated(table: &types::RouteTable) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// This stack's tables: one answer for the tables and for the routes through peering connections.
+pub(super) async fn route_tables(cx: &Cx) -> Result<Arc<Vec<types::RouteTable>>, Fault> {
+    let ask = || tables(cx, of_this_stack(cx));
+    cx.memo.once(format!("ec2:DescribeRouteTables/{}", cx.region()?), ask).await
+}
+
 /// The tables that a filter finds, as they are now.
 async fn tables(cx: &Cx, by: Filter) -> Result<Vec<types::RouteTable>, Fault> {
     let mut pages = cx.fleet.region(cx.region()?).ec2.describe_route_tables().filters(by).into_paginator().items().send();
@@ -121,7 +148,8 @@ async fn table(cx: &Cx, id: &str) -> Result<Option<types::RouteTable>, Fault> {
 }
 
 impl RouteTable {
-    fn wants(model: &Model, region: &Region, slots: &[Slot]) -> Vec<Want<Spec>> {
+    fn wants(model: &Model, region: &Region, network: &Network, facts: &Facts) -> Vec<Want<Spec>> {
+        let (slots, gateways) = (slots(region, &network.availability_zones, facts), gateways_wanted(region, network, facts));
         let scope = Scope::from(region);
         let want = |name: &str, routes: BTreeMap<String, Target>, subnets: Vec<Ref<SubnetId>>| {
             let (vpc, tags) = (Ref::to(&scope, MAIN), named(model, name));
@@ -129,23 +157,33 @@ impl RouteTable {
         };
         let subnet = |tier: Tier, slot: &Slot| Ref::to(&scope, &tier.name(slot.index));
         let out = [(ANYWHERE.to_owned(), Target::InternetGateway(Ref::to(&scope, MAIN)))].into();
-        let public = want("public", out, slots.iter().map(|slot| subnet(Tier::Public, slot)).collect());
-        let private = slots.iter().map(|slot| want(&Tier::Private.name(slot.index), BTreeMap::new(), vec![subnet(Tier::Private, slot)]));
+        let public = want(PUBLIC, out, slots.iter().map(|slot| subnet(Tier::Public, slot)).collect());
+        let way_out = |slot: &Slot| {
+            // Its own zone's gateway, or the only one: traffic that leaves its zone costs money and shares its fate.
+            let (gateway, _) = gateways.iter().find(|(_, at)| at.index == slot.index).or(gateways.first())?;
+            Some((ANYWHERE.to_owned(), Target::NatGateway(Ref::to(&scope, gateway))))
+        };
+        let private = slots.iter().map(|slot| {
+            let routes = way_out(slot).into_iter().collect();
+            want(&Tier::Private.name(slot.index), routes, vec![subnet(Tier::Private, slot)])
+        });
         std::iter::once(public).chain(private).collect()
     }
 
     async fn change_routes(cx: &Cx, id: &str, found: &Spec, want: &Spec) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).ec2;
         for (destination, target) in &want.routes {
-            let Target::InternetGateway(gateway) = target else {
-                return Err(Fault::bug(format!("a route of {id} to {target:?} is not one mrctl makes")));
-            };
-            let gateway = gateway.get()?;
+            let to = target.id()?;
             let replace = match found.routes.get(destination) {
-                Some(now) if now.id()? == gateway => continue,
+                Some(now) if now.id()? == to => continue,
                 Some(_) => true,
                 None => {
-                    let ask = client.create_route().route_table_id(id).destination_cidr_block(destination).gateway_id(gateway);
+                    let ask = client.create_route().route_table_id(id).destination_cidr_block(destination);
+                    let ask = match target {
+                        Target::InternetGateway(_) => ask.gateway_id(to),
+                        Target::NatGateway(_) => ask.nat_gateway_id(to),
+                        Target::Other(_) => return Err(not_made(id, target)),
+                    };
                     match ask.send().await.map_err(fault("ec2:CreateRoute")) {
                         Ok(_) => false,
                         Err(fault) if fault.class == Class::Exists => true,
@@ -155,7 +193,12 @@ impl RouteTable {
             };
             // Never delete and create: traffic would have no way in between.
             if replace {
-                let ask = client.replace_route().route_table_id(id).destination_cidr_block(destination).gateway_id(gateway);
+                let ask = client.replace_route().route_table_id(id).destination_cidr_block(destination);
+                let ask = match target {
+                    Target::InternetGateway(_) => ask.gateway_id(to),
+                    Target::NatGateway(_) => ask.nat_gateway_id(to),
+                    Target::Other(_) => return Err(not_made(id, target)),
+                };
                 ask.send().await.map_err(fault("ec2:ReplaceRoute"))?;
             }
         }
@@ -208,6 +251,10 @@ impl RouteTable {
     }
 }
 
+fn not_made(id: &str, target: &Target) -> Fault {
+    Fault::bug(format!("a route of {id} to {target:?} is not one mrctl makes"))
+}
+
 async fn disassociate(cx: &Cx, association: &str) -> Result<(), Fault> {
     let ask = cx.fleet.region(cx.region()?).ec2.disassociate_route_table().association_id(association);
     maybe(ask.send().await.map_err(fault("ec2:DisassociateRouteTable"))).map(drop)
@@ -222,7 +269,7 @@ impl Kind for RouteTable {
     /// Reads lag writes for up to five minutes (field guide 2.5 item 4).
     const PATIENCE: Patience = Patience::of(2, 5, 5);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["ec2:DescribeRouteTables", "ec2:DescribeSubnets"]),
+        (Verb::Observe, &["ec2:DescribeRouteTables", "ec2:DescribeSubnets", "ec2:DescribeVpcPeeringConnections"]),
         (Verb::Create, &["ec2:CreateRouteTable", "ec2:CreateTags"]),
         (
             Verb::Update,
@@ -244,22 +291,22 @@ impl Kind for RouteTable {
     const TWICE: bool = true;
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
-        let wants = networks(model).map(|(region, _, network)| {
-            let slots = slots(region, &network.availability_zones, facts);
-            Self::wants(model, region, &slots)
-        });
+        let wants = networks(model).map(|(region, _, network)| Self::wants(model, region, network, facts));
         wants.flatten().collect()
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
-        let (tables, subnets) = tokio::try_join!(tables(cx, of_this_stack(cx)), subnets(cx))?;
+        let (tables, subnets) = tokio::try_join!(route_tables(cx), subnets(cx))?;
+        let peerings = peerings(cx).await?;
+        // One of which nobody can say whose it is stays as it is, too.
+        let peered: BTreeSet<&str> = peerings.iter().filter(|seen| seen.ours != Some(false)).map(|seen| &*seen.id).collect();
         // A foreign subnet that uses our table is its owner's: it is never moved, and named when it holds the table back.
         let of_ours: BTreeSet<&str> = subnets.iter().filter_map(|subnet| subnet.subnet_id()).collect();
         let found = |table: &types::RouteTable| {
             let ((addr, tags), id) = (ours(cx, Self::NAME, table.tags())?, table.route_table_id()?);
             let spec = Spec {
                 vpc: Ref::is(&cx.scope, table.vpc_id()?),
-                routes: table.routes().iter().filter_map(|one| route(&cx.scope, one)).collect(),
+                routes: table.routes().iter().filter_map(|one| route(&cx.scope, &peered, one)).collect(),
                 subnets: Unordered(
                     associated(table)
                         .filter(|(subnet, _)| of_ours.contains(subnet))
@@ -337,7 +384,7 @@ mod tests {
             made().origin(RouteOrigin::EnableVgwRoutePropagation).gateway_id("vgw-1").build(),
             types::Route::builder().origin(RouteOrigin::CreateRoute).destination_prefix_list_id("pl-1").gateway_id("vpce-1").build(),
         ];
-        assert!(kept.iter().all(|one| route(&scope, one).is_none()));
+        assert!(kept.iter().all(|one| route(&scope, &BTreeSet::new(), one).is_none()));
         let ids = [
             (made().gateway_id("igw-1").build(), "igw-1"),
             (made().gateway_id("vgw-1").build(), "vgw-1"),
@@ -346,7 +393,7 @@ mod tests {
             (made().build(), "unknown"),
         ];
         for (one, id) in ids {
-            let (destination, target) = route(&scope, &one).unwrap();
+            let (destination, target) = route(&scope, &BTreeSet::new(), &one).unwrap();
             assert_eq!((destination.as_str(), target.id().unwrap()), ("0.0.0.0/0", id));
         }
     }

@@ -5,7 +5,6 @@ use super::regions::well_formed;
 use crate::topology::{
     codes,
     decode::{Draft, NetworkDraft, Zones},
-    model::{NatGateways, Peering},
     node::shortened,
     report::{At, Problem, Span},
     suggest,
@@ -43,15 +42,6 @@ pub fn network(draft: &Draft, problems: &mut Vec<Problem>) {
 /// What the section asks for and this version does not build: where it stands, its path, and what to say.
 pub fn not_built(network: &NetworkDraft) -> Vec<(Span, &'static str, String)> {
     let mut found = Vec::new();
-    if let Some(nat) = network.nat_gateways.as_ref().filter(|nat| nat.value != NatGateways::None) {
-        found.push((nat.span, "network.nat_gateways", "NAT gateways are not built yet: private subnets have no way out".to_owned()));
-    }
-    if let Some(endpoints) = network.endpoints.as_ref().filter(|endpoints| !endpoints.value.is_empty()) {
-        found.push((endpoints.span, "network.endpoints", "VPC endpoints are not built yet".to_owned()));
-    }
-    if let Some(peering) = network.peering.as_ref().filter(|peering| peering.value != Peering::None) {
-        found.push((peering.span, "network.peering", "peering between regions is not built yet".to_owned()));
-    }
     if let Some((region, _)) = network.existing.first() {
         let message = "existing VPCs are not used yet: their regions get no network".to_owned();
         found.push((region.span, "network.existing", message));

@@ -4,8 +4,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::{
-    plan::{Action, Finding, GateInfo, Op, Plan, Posture, Reach, Reason, Refusal, RegionState, Severity, Step},
-    resource::{Addr, Change, Doc, Found, Life, Outputs, Region, Tags, Want},
+    plan::{Action, Finding, GateInfo, Op, Plan, Reach, Reason, Refusal, RegionState, Severity, Step},
+    resource::{Addr, Change, Doc, Found, Life, Outputs, Posture, Region, Tags, Want},
 };
 
 pub const US: &str = "us-east-1";
@@ -16,7 +16,7 @@ pub fn addr(text: &str) -> Addr {
 }
 
 pub fn step(address: &str, action: Action) -> Step {
-    Step { addr: addr(address), action, why: String::new(), waiting: None, changes: vec![], want: None, found: None, refers: vec![] }
+    Step::new(addr(address), action, "")
 }
 
 pub fn wanted(address: &str, action: Action, spec: Doc) -> Step {
@@ -131,14 +131,13 @@ pub fn change_all() -> Plan {
     }];
     plan.graph.ops = vec![Op::Drain(Region::new(EU)), Op::Gate(Region::new(US)), Op::Remove(5), Op::Remove(6), Op::Make(6), Op::Change(0)];
     plan.graph.edges = vec![(0, 2, Reason::Traffic), (3, 4, Reason::Replacement), (5, 1, Reason::Wave)];
-    plan.posture = vec![Posture {
-        id: "member:ap-south-1/dynamodb.table/Orders".into(),
-        kind: "member",
-        address: "ap-south-1/dynamodb.table/Orders".into(),
-        wanted: Doc::Null,
-        found: json!("ACTIVE"),
-        message: "a replica that neither the file names nor our mark covers".into(),
-    }];
+    plan.posture = vec![Posture::new(
+        "member",
+        addr("ap-south-1/dynamodb.table/Orders"),
+        Doc::Null,
+        json!("ACTIVE"),
+        "a replica that neither the file names nor our mark covers",
+    )];
     plan.findings = vec![
         Finding {
             code: "topology::not-built-yet",

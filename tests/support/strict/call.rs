@@ -64,8 +64,25 @@ impl Call {
 
     /// Another EC2 question with the same credentials.
     pub fn ask_ec2(&self, operation: &str) -> Self {
-        let body = format!("Action={operation}&Version=2016-11-15").into_bytes();
-        Self { operation: operation.to_owned(), fields: BTreeMap::new(), body, ..self.clone() }
+        self.ask_ec2_with(operation, &[])
+    }
+
+    /// The same with fields.
+    pub fn ask_ec2_with(&self, operation: &str, fields: &[(&str, &str)]) -> Self {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", operation).append_pair("Version", "2016-11-15").extend_pairs(fields);
+        Self { operation: operation.to_owned(), fields: BTreeMap::new(), body: form.finish().into_bytes(), ..self.clone() }
+    }
+
+    /// Something in the account and region of this call.
+    pub fn who(&self, id: &str) -> super::slow::Who {
+        (self.account.clone(), self.region.clone(), id.to_owned())
+    }
+
+    /// EC2's way of saying that it was done, with elements of its own.
+    pub fn done(&self, elements: &str) -> Answer {
+        let body = format!("<{0}Response><requestId>0</requestId>{elements}</{0}Response>", self.operation);
+        Answer { status: 200, head: Header::from_str("content-type: text/xml").into_iter().collect(), body: body.into_bytes() }
     }
 
     /// Another DynamoDB question with the same credentials, in any region.

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    refuse,
+    endpoints, gateways, peering, refuse,
     xml::{self, Item},
 };
 
@@ -20,7 +20,14 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "CreateSubnet" => create_subnet(world, call),
         "AttachInternetGateway" => attach(world, call),
         "DetachInternetGateway" => detach(world, call),
-        "CreateRoute" => create_route(world, call),
+        "CreateRoute" => gateways::is_usable(world, call).and_then(|()| create_route(world, call)),
+        "ReplaceRoute" => gateways::is_usable(world, call),
+        "ReleaseAddress" => gateways::release(world, call),
+        "CreateVpcEndpoint" => endpoints::create(world, call),
+        "ModifyVpcEndpoint" | "DeleteVpcEndpoints" => endpoints::in_turn(world, call),
+        "DeleteSecurityGroup" => endpoints::delete_group(world, call),
+        "AcceptVpcPeeringConnection" => peering::accept(world, call),
+        "ModifyVpcPeeringConnectionOptions" => peering::options(world, call),
         "DeleteRoute" => delete_route(world, call),
         "AssociateRouteTable" => associate(world, call),
         "DeleteRouteTable" => delete_route_table(world, call),
@@ -37,7 +44,7 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
         return answer;
     }
     let text = answer.text();
-    let who = |id: &str| (call.account.clone(), call.region.clone(), id.to_owned());
+    let who = |id: &str| call.who(id);
     let made = |name: &str, word| {
         if let Some(id) = xml::text_of(&text, name) {
             world.memory().slow.begin(who(&id), word);
@@ -51,6 +58,18 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
         "AttachInternetGateway" => {
             return made_then(answer, || world.memory().slow.begin(who(call.field("InternetGatewayId")), "attaching"));
         }
+        "CreateVpcEndpoint" => return made_then(answer, || made("vpcEndpointId", "pending")),
+        "CreateNatGateway" => {
+            gateways::made(world, call, &answer);
+            return answer;
+        }
+        "AcceptVpcPeeringConnection" => return made_then(answer, || made("vpcPeeringConnectionId", "provisioning")),
+        "DescribeNatGateways" => gateways::shown(world, call, &text),
+        "DescribeVpcEndpoints" => shown("vpcEndpointId"),
+        "DescribeVpcPeeringConnections" => {
+            let word = |id: &str| world.memory().slow.poll(&who(id));
+            xml::restate(&text, "vpcPeeringConnectionId", "code", word)
+        }
         "DescribeVpcs" => shown("vpcId"),
         "DescribeSubnets" => shown("subnetId"),
         "DescribeInternetGateways" => shown("internetGatewayId"),
@@ -61,6 +80,22 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
     answer
 }
 
+/// Removals that take their time: accepted at once, sent on to the emulator when the state has been shown.
+pub fn defer(world: &World, call: &Call) -> Option<Answer> {
+    let (field, elements) = match &*call.operation {
+        "DeleteNatGateway" => ("NatGatewayId", format!("<natGatewayId>{}</natGatewayId>", call.field("NatGatewayId"))),
+        "DeleteVpcEndpoints" => ("VpcEndpointId.1", "<unsuccessful/>".to_owned()),
+        _ => return None,
+    };
+    let who = call.who(call.field(field));
+    let mut memory = world.memory();
+    memory.failed.remove(&who);
+    memory.slow.begin(who.clone(), "deleting");
+    memory.deferred.insert(who, call.clone());
+    drop(memory);
+    Some(call.done(&elements))
+}
+
 fn made_then(answer: Answer, note: impl FnOnce()) -> Answer {
     note();
     answer
@@ -68,7 +103,7 @@ fn made_then(answer: Answer, note: impl FnOnce()) -> Answer {
 
 impl World {
     /// Everything of a kind in the account and region of a call, as the emulator has it.
-    fn all(&self, call: &Call, operation: &str, set: &str) -> Vec<Item> {
+    pub fn all(&self, call: &Call, operation: &str, set: &str) -> Vec<Item> {
         xml::items(&self.forward(&call.ask_ec2(operation)).text(), set)
     }
 
@@ -76,11 +111,11 @@ impl World {
         self.all(call, "DescribeRouteTables", "routeTableSet")
     }
 
-    fn gateways(&self, call: &Call) -> Vec<Item> {
+    pub fn gateways(&self, call: &Call) -> Vec<Item> {
         self.all(call, "DescribeInternetGateways", "internetGatewaySet")
     }
 
-    fn interfaces(&self, call: &Call) -> Vec<Item> {
+    pub fn interfaces(&self, call: &Call) -> Vec<Item> {
         self.all(call, "DescribeNetworkInterfaces", "networkInterfaceSet")
     }
 }
@@ -209,7 +244,8 @@ fn delete_gateway(world: &World, call: &Call) -> Verdict {
 /// 9: while an interface is in it.
 fn delete_subnet(world: &World, call: &Call) -> Verdict {
     let subnet = call.field("SubnetId");
-    let is_held = world.interfaces(call).iter().any(|interface| interface.one("subnetId") == subnet);
+    let is_held = world.interfaces(call).iter().any(|interface| interface.one("subnetId") == subnet)
+        || endpoints::hold(world, call, "subnetIdSet/item", subnet);
     if is_held { violation("subnet", subnet) } else { Ok(()) }
 }
 

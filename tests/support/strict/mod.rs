@@ -9,13 +9,17 @@ mod dynamodb;
 mod dynamodb_indexes;
 mod dynamodb_settings;
 mod ec2;
+mod endpoints;
+mod gateways;
+mod peering;
 mod slow;
 mod xml;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
     thread,
+    time::Instant,
 };
 
 use call::{Answer, Call, Refusal};
@@ -45,6 +49,16 @@ struct Memory {
     tables: dynamodb::Tables,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
+    /// NAT gateways that failed after they were asked for.
+    failed: BTreeSet<slow::Who>,
+    /// Removals that AWS takes its time for: sent on once the state has been shown.
+    deferred: BTreeMap<slow::Who, Call>,
+    /// The bucket of endpoint calls, by account and region: how many are left, as of when.
+    endpoint_calls: BTreeMap<(String, String), (f64, Instant)>,
+    /// Operations of an account whose next outcome a test asked to go wrong.
+    ordered: Vec<(String, String)>,
+    /// How many polls a NAT gateway of an account stays pending.
+    patience: BTreeMap<String, u8>,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was taken: account, operation, region, body.
@@ -84,6 +98,16 @@ impl Strict {
         *ahead += by;
     }
 
+    /// Lets the next operation of that name fail some time after it was accepted.
+    pub fn let_fail(&self, account: &str, operation: &str) {
+        self.world.memory().ordered.push((account.to_owned(), operation.to_owned()));
+    }
+
+    /// Keeps an account's NAT gateways pending for so many polls.
+    pub fn be_slow(&self, account: &str, polls: u8) {
+        self.world.memory().patience.insert(account.to_owned(), polls);
+    }
+
     /// How often an operation of an account was refused with a code.
     pub fn refusals(&self, account: &str, operation: &str, code: &str) -> usize {
         let memory = self.world.memory();
@@ -97,6 +121,14 @@ impl Strict {
         let memory = self.world.memory();
         let with = memory.taken.iter().filter(|(of, .., body)| of == account && body.get(field).is_some());
         with.map(|(.., region, body)| (region.clone(), body.clone())).collect()
+    }
+}
+
+impl Memory {
+    /// Whether a test asked that this goes wrong; only once.
+    fn take_order(&mut self, account: &str, operation: &str) -> bool {
+        let at = self.ordered.iter().position(|(of, what)| of == account && what == operation);
+        at.map(|at| self.ordered.remove(at)).is_some()
     }
 }
 
@@ -115,6 +147,12 @@ impl World {
             self.memory().refused.push((call.account.clone(), call.operation.clone(), refusal.code));
             return call.refuse(&refusal);
         }
+        self.send_deferred(call);
+        if call.service == "ec2"
+            && let Some(answer) = ec2::defer(self, call)
+        {
+            return answer;
+        }
         let answer = self.forward(call);
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
@@ -124,6 +162,19 @@ impl World {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
             _ => answer,
+        }
+    }
+
+    /// Sends on what has been shown as going for long enough.
+    fn send_deferred(&self, call: &Call) {
+        let mut memory = self.memory();
+        let Memory { deferred, slow, .. } = &mut *memory;
+        let is_due = |who: &slow::Who| who.0 == call.account && who.1 == call.region && slow.peek(who).is_none();
+        let due: Vec<slow::Who> = deferred.keys().filter(|who| is_due(who)).cloned().collect();
+        let calls: Vec<Call> = due.iter().filter_map(|who| deferred.remove(who)).collect();
+        drop(memory);
+        for call in calls {
+            self.forward(&call);
         }
     }
 

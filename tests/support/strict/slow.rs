@@ -13,7 +13,12 @@ pub struct Slow(BTreeMap<Who, (&'static str, u8)>);
 
 impl Slow {
     pub fn begin(&mut self, who: Who, word: &'static str) {
-        self.0.insert(who, (word, POLLS));
+        self.begin_for(who, word, None);
+    }
+
+    /// A state that lasts as many polls as a test asked for.
+    pub fn begin_for(&mut self, who: Who, word: &'static str, polls: Option<u8>) {
+        self.0.insert(who, (word, polls.unwrap_or(POLLS)));
     }
 
     /// The word to show now, without counting it as a poll.

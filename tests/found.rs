@@ -1,0 +1,145 @@
+//! What a run makes of things that are odd when it reads them: it stops, or says so, before it writes anything.
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    sync::Arc,
+};
+
+use aws_sdk_ec2::types::{Filter, ResourceType, TagSpecification};
+use mrctl::{
+    aws::tables,
+    resource::{Cx, Region, Scope},
+    topology::load,
+};
+
+use crate::support::{
+    aws::{Aws, block_on},
+    binary::Place,
+    sandbox, topologies,
+};
+
+const FILE: &str = "
+version: 1
+stack: shop
+regions:
+  us-east-1: { cidr: 10.10.0.0/16 }
+  eu-west-1: { cidr: 10.20.0.0/16 }
+network: { availability_zones: 2 }
+tables:
+  Orders: { partition_key: { name: id, type: string } }
+";
+
+/// The first call that could change something would end the run: what is expected to write nothing is run with it.
+const NO_WRITE: [&str; 2] = ["--inject", "kill@1:before"];
+
+/// An STS that denies everything, at this address.
+fn denying() -> String {
+    const DENIAL: &str =
+        "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not for you</Message></Error></ErrorResponse>";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            // The request is short and is answered whatever it says.
+            let _ = stream.read(&mut [0; 16_384]);
+            let head = format!("HTTP/1.1 403 Forbidden\r\ncontent-type: text/xml\r\ncontent-length: {}", DENIAL.len());
+            let _ = stream.write_all(format!("{head}\r\nconnection: close\r\n\r\n{DENIAL}").as_bytes());
+        }
+    });
+    address
+}
+
+/// A file that is for one account is not carried out as somebody who may be of another.
+#[test]
+fn an_account_that_cannot_be_read_stops_a_pinned_stack() {
+    let closed = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    for (endpoint, why) in [(denying(), "AccessDenied"), (closed, "sts:GetCallerIdentity failed")] {
+        let place = Place::new();
+        let sts = [("AWS_ENDPOINT_URL_STS", endpoint.as_str())];
+        place.write(format!("{FILE}account: \"{}\"\n", place.account));
+        for command in [&["apply", "--yes"][..], &["destroy", "--yes", "--confirm", "shop"], &["plan"]] {
+            let said = place.expect_with(&sts, 1, &[&NO_WRITE, command, &["--no-sweep"]].concat());
+            assert!(said.contains(&place.account) && said.contains(why) && said.contains("nothing was changed"), "{said}");
+        }
+        // It was the account alone that stood in the way: a file without one is carried out, and so is this one once it is read.
+        place.write(FILE);
+        place.expect_with(&sts, 0, &["apply", "--yes", "--no-sweep"]);
+        place.write(format!("{FILE}account: \"{}\"\n", place.account));
+        place.is_converged();
+    }
+}
+
+#[test]
+fn two_with_one_address_stop_everything_and_are_both_named() {
+    let place = Place::new();
+    place.write(FILE);
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let ec2 = Aws::new(&place.account, "eu-west-1").ec2;
+    let (first, second) = block_on(async {
+        let ours = Filter::builder().name("tag:mrctl:stack").values("shop").build();
+        let vpcs = ec2.describe_vpcs().filters(ours).send().await.unwrap();
+        let first = &vpcs.vpcs()[0];
+        let marks = TagSpecification::builder().resource_type(ResourceType::Vpc).set_tags(first.tags.clone()).build();
+        let second = ec2.create_vpc().cidr_block("10.20.0.0/16").tag_specifications(marks).send().await.unwrap();
+        (first.vpc_id().unwrap().to_owned(), second.vpc().unwrap().vpc_id().unwrap().to_owned())
+    });
+    // There is something to do elsewhere, and it is not done.
+    place.write(format!("{FILE}tags: {{ team: a }}\n"));
+    for command in [&["apply", "--yes"][..], &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]] {
+        let said = place.expect(1, &[&NO_WRITE, command, &["--no-sweep"]].concat());
+        assert!([&first, &second].iter().all(|id| said.contains(id.as_str())), "{first} and {second}: {said}");
+    }
+    let plan = place.plan(&[]);
+    let finding = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "plan::doubled").unwrap();
+    assert_eq!((&finding["severity"], &finding["address"]), (&"error".into(), &"eu-west-1/ec2.vpc/main".into()));
+    // Once it is gone, all goes on.
+    block_on(ec2.delete_vpc().vpc_id(&second).send()).unwrap();
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+}
+
+/// The same command has to work again after a kill, when what it allowed is done already.
+#[test]
+fn an_allowance_that_nothing_needs_is_a_warning() {
+    let place = Place::new();
+    place.write(FILE);
+    for time in 0..2 {
+        let said = place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "eu-west-1/dynamodb.table/Orders"]);
+        assert!(said.contains("`--allow-data-loss eu-west-1/dynamodb.table/Orders` matches nothing in this plan"), "{time}: {said}");
+    }
+    // Of two, the one that is needed is not warned of.
+    place.write(FILE.replace("type: string }", "type: string }, deletion_protection: false"));
+    let allowed = ["--allow-data-loss", "eu-west-1/*", "--allow-data-loss", "us-east-1/*", "--allow-data-loss", "us-west-2/*"];
+    let plan = place.plan(&allowed);
+    let findings: Vec<_> = plan["findings"].as_array().unwrap().iter().map(|it| (&it["code"], &it["severity"], &it["message"])).collect();
+    let message = "`--allow-data-loss us-west-2/*` matches nothing in this plan";
+    assert_eq!(findings, [(&"plan::allowance-unused".into(), &"warning".into(), &message.into())]);
+    place.expect(0, &[&["apply", "--yes", "--no-sweep"][..], &allowed].concat());
+    place.is_converged();
+}
+
+/// A table that another operation removes is described, and is gone when its tags are asked for.
+#[tokio::test]
+async fn a_table_that_goes_between_two_reads_is_not_there() {
+    let (model, _) = load("every_kind", &topologies::valid()["every_kind"]).expect("a valid file");
+    let (fleet, _) = sandbox::fleet(&sandbox::fresh_account());
+    let (kinds, ireland) = (mrctl::kinds::all(), Region::new("eu-west-1"));
+    let kind = kinds.get("dynamodb.table").unwrap();
+    let cx = Cx::new(Arc::new(model), fleet.clone()).at(&Scope::from(&ireland));
+    let wants = kind.desired(&cx.model, &mrctl::resource::Facts::default());
+    let want = wants.iter().find(|want| &*want.addr.name == "Local").unwrap();
+    kind.create(&cx, want).await.unwrap();
+
+    let settled = async || while tables::member(&cx.afresh(), &ireland, "shop-Local").await.unwrap().is_some_and(|now| !now.is_active()) {};
+    settled().await;
+    // Described once it is there, and remembered for the observation that follows.
+    let seen = cx.afresh();
+    assert!(tables::member(&seen, &ireland, "shop-Local").await.unwrap().is_some());
+    let client = fleet.region(&ireland).dynamodb;
+    client.update_table().table_name("shop-Local").deletion_protection_enabled(false).send().await.unwrap();
+    settled().await;
+    client.delete_table().table_name("shop-Local").send().await.unwrap();
+    let found = kind.observe(&seen).await.unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(found.is_empty(), "{found:#?}");
+}

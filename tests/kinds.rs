@@ -1,0 +1,233 @@
+//! Every registered kind keeps what `docs/adding-a-kind.md` promises, against the local AWS and through the document seam.
+//!
+//! A kind that is added needs no line here, only a place in `tests/topologies/valid/every_kind.yaml`.
+mod bench;
+
+use std::collections::BTreeSet;
+
+use bench::{Bench, tags_of};
+use mrctl::resource::{Found, Status, Tags, Want, doc::diff};
+use serde_json::{Value, json};
+
+/// What AWS cannot carry in its create call although the kind has tags, and why.
+const NOT_MARKED_AT_BIRTH: [(&str, &str); 2] = [
+    ("dynamodb.table", "UpdateTable adds a replica and takes no tags"),
+    ("ec2.vpc_peering_connection_accepter", "AcceptVpcPeeringConnection takes no tags"),
+];
+
+/// Reads of one resource at a time, because AWS has no list of them.
+const ONE_BY_ONE: [(&str, &str); 3] = [
+    ("ec2:DescribeVpcAttribute", "one attribute of one VPC a request"),
+    ("dynamodb:ListTagsOfResource", "the tags of one table a request"),
+    ("dynamodb:DescribeContinuousBackups", "the backups of one table a request"),
+];
+
+/// Booleans that AWS does not let anyone turn while other things stand as this topology wants them.
+const NOT_TURNED: [(&str, &str, &str); 1] = [("dynamodb.table", "stream", "replication needs the stream")];
+
+#[tokio::test]
+async fn every_kind_keeps_its_promises() {
+    let mut bench = Bench::new("every_kind").await;
+    every_kind_is_wanted(&bench);
+    for want in bench.in_order() {
+        paths_exist(&bench, &want);
+        made_in_one_marked_call(&mut bench, want).await;
+    }
+    let built = bench.built.clone();
+    for (found, want) in &built {
+        nothing_to_change_is_no_call(&bench, found, want).await;
+        nothing_of_ours_holds_it(&bench, found).await;
+    }
+    for (_, want) in &built {
+        tags_change_and_go(&bench, want).await;
+        booleans_turn_and_turn_back(&bench, want).await;
+    }
+    calls_do_not_grow(&bench).await;
+    for (_, want) in built.iter().rev() {
+        gone_and_gone_again(&bench, want).await;
+    }
+    for kind in bench.kinds.iter() {
+        for scope in bench.scopes(&**kind) {
+            let left = bench.observe(&**kind, &scope).await;
+            assert!(left.is_empty(), "{left:#?}");
+        }
+    }
+    calls_are_permitted(&bench);
+}
+
+fn every_kind_is_wanted(bench: &Bench) {
+    let wanted: BTreeSet<&str> = bench.wants.iter().map(|want| &*want.addr.kind).collect();
+    for kind in bench.kinds.iter() {
+        let name = kind.traits().name;
+        assert!(wanted.contains(name), "tests/topologies/valid/every_kind.yaml does not want a {name}");
+    }
+    for want in &bench.wants {
+        assert_eq!(want.hold, None, "{}", want.addr);
+    }
+}
+
+/// A path in a constant that the document does not have would never be compared: a silent change in place, or none at all.
+fn paths_exist(bench: &Bench, want: &Want<Value>) {
+    let traits = bench.kind(&want.addr).traits();
+    let at = |path: &str| want.spec.pointer(&format!("/{}", path.replace('.', "/")));
+    for path in traits.fixed {
+        assert!(at(path).is_some(), "{}: FIXED names `{path}`, which is not in {:#}", want.addr, want.spec);
+    }
+    for path in traits.guarded.iter().copied().chain(traits.protection) {
+        let is_map = at(path).is_some_and(Value::is_object) && traits.protection != Some(path);
+        assert!(is_map || at(path).is_some_and(Value::is_boolean), "{}: `{path}` is no boolean of {:#}", want.addr, want.spec);
+    }
+}
+
+async fn made_in_one_marked_call(bench: &mut Bench, mut want: Want<Value>) {
+    let addr = want.addr.clone();
+    let (kind, cx, traits) = (bench.kind(&addr), bench.cx.at(&addr.scope), bench.kind(&addr).traits());
+    bench.resolve(&mut want);
+    let lane = kind.lane(&addr, &want.spec);
+    let joins = bench.built.iter().any(|(_, other)| lane.is_some() && kind.lane(&other.addr, &other.spec) == lane);
+
+    bench.calls();
+    let id = kind.create(&cx, &want).await.unwrap_or_else(|fault| panic!("{addr}: {fault}"));
+    let calls: Vec<_> = bench.calls().into_iter().filter(|call| call.mutating).collect();
+    assert_eq!(calls.len(), 1, "creating {addr} is more than one change: {calls:#?}");
+
+    let outputs = bench.until_ready(&addr, &id).await;
+    bench.outputs.insert(addr.clone(), outputs);
+    let found = bench.find(&addr).await;
+    assert_eq!(found.id, id, "{addr} is found by another id");
+    let exempt = (joins || lane.is_none()) && NOT_MARKED_AT_BIRTH.iter().any(|(kind, _)| *kind == traits.name);
+    if let Some(wanted) = tags_of(&want.spec).filter(|_| !exempt) {
+        let sent = bench.cx.owner.to_send(&addr, &wanted);
+        let body = percent_decoded(&calls[0].parameters);
+        for text in sent.iter().flat_map(|(key, value)| [key, value]) {
+            assert!(body.contains(text.as_str()), "the call that creates {addr} does not carry `{text}`: {body}");
+        }
+        let carried = tags_of(&found.spec);
+        assert_eq!(carried, Some(wanted), "{addr} does not carry its marks after the create call alone");
+    }
+    if !traits.twice {
+        let again = kind.create(&cx, &want).await.unwrap_or_else(|fault| panic!("{addr}, sent twice: {fault}"));
+        assert_eq!(again, id, "{addr} was made twice");
+        bench.find(&addr).await;
+    }
+    let differs = diff(&found.spec, &want.spec);
+    assert!(traits.unfinished || differs.is_empty(), "a created {addr} is unfinished and does not say so: {differs:#?}");
+    let found = bench.in_line(found, &want).await;
+    bench.note_calls(&addr).await;
+    bench.built.push((found, want));
+}
+
+async fn nothing_to_change_is_no_call(bench: &Bench, found: &Found<Value>, want: &Want<Value>) {
+    bench.calls();
+    let cx = bench.cx.at(&want.addr.scope);
+    bench.kind(&want.addr).update(&cx, found, want, &[]).await.unwrap_or_else(|fault| panic!("{}: {fault}", want.addr));
+    let calls: Vec<_> = bench.calls().into_iter().filter(|call| call.mutating).collect();
+    assert!(calls.is_empty(), "nothing of {} was to be changed: {calls:#?}", want.addr);
+}
+
+async fn nothing_of_ours_holds_it(bench: &Bench, found: &Found<Value>) {
+    let cx = bench.cx.at(&found.addr.scope);
+    let holders = bench.kind(&found.addr).holders(&cx, found).await.unwrap_or_else(|fault| panic!("{}: {fault}", found.addr));
+    assert!(holders.is_empty(), "{} is said to be held by {holders:?}, and all of that is ours", found.addr);
+}
+
+/// A value changed, a key added, a key removed; and back.
+async fn tags_change_and_go(bench: &Bench, want: &Want<Value>) {
+    let Some(mut tags) = tags_of(&want.spec) else { return };
+    assert_eq!(tags.keys.len(), 2, "{} does not want the file's tags", want.addr);
+    tags.all.insert("team".into(), "orders".into());
+    tags.all.remove("cost-center");
+    tags.all.insert("owner".into(), "a b".into());
+    tags.keys = ["team".to_owned(), "owner".to_owned()].into();
+    let mut other = want.clone();
+    other.spec["tags"] = json!(tags);
+    for want in [&other, want] {
+        let found = bench.find(&want.addr).await;
+        assert!(!diff(&found.spec, &want.spec).is_empty(), "{}: no difference to other tags is seen", want.addr);
+        let found = bench.in_line(found, want).await;
+        let carried: Tags = tags_of(&found.spec).unwrap();
+        assert_eq!(Some(carried), tags_of(&want.spec), "{}: tags were left behind", want.addr);
+    }
+}
+
+async fn booleans_turn_and_turn_back(bench: &Bench, want: &Want<Value>) {
+    let traits = bench.kind(&want.addr).traits();
+    for (path, value) in want.spec.as_object().unwrap() {
+        let exempt = NOT_TURNED.iter().any(|(kind, field, _)| (*kind, *field) == (traits.name, path.as_str()));
+        let Some(value) = value.as_bool().filter(|_| !exempt && !traits.fixed.contains(&path.as_str())) else { continue };
+        let mut other = want.clone();
+        other.spec[path.as_str()] = json!(!value);
+        for want in [&other, want] {
+            let found = bench.find(&want.addr).await;
+            assert_eq!(diff(&found.spec, &want.spec).len(), 1, "{}: `{path}` alone differs", want.addr);
+            bench.in_line(found, want).await;
+        }
+    }
+}
+
+/// Everything in a region is read with as many calls as one thing there, but for what `ONE_BY_ONE` lists.
+async fn calls_do_not_grow(bench: &Bench) {
+    let mut used = BTreeSet::new();
+    for ((kind, scope), first) in &bench.first {
+        let kind = &**bench.kinds.get(kind).unwrap();
+        // Where the topology wants one only, there may still be two: of what AWS makes twice, further ones are made.
+        let copies =
+            if bench.observe(kind, scope).await.len() == 1 && kind.traits().twice { bench.copy(kind, scope).await } else { vec![] };
+        bench.calls();
+        let found = bench.observe(kind, scope).await;
+        let now = bench.counted();
+        for (operation, times) in now.iter().filter(|(operation, times)| first.get(*operation).is_none_or(|before| *times > before)) {
+            let listed = ONE_BY_ONE.iter().find(|(known, _)| known == operation);
+            let (known, _) = listed.unwrap_or_else(|| {
+                panic!("{scope}/{}: {times} of {operation} for {}, {:?} for one", kind.traits().name, found.len(), first.get(operation))
+            });
+            used.insert(*known);
+        }
+        for copy in copies {
+            bench.remove(&copy).await;
+        }
+    }
+    assert_eq!(used, ONE_BY_ONE.iter().map(|(operation, _)| *operation).collect(), "an exception that nothing needs");
+}
+
+async fn gone_and_gone_again(bench: &Bench, want: &Want<Value>) {
+    let (kind, cx) = (bench.kind(&want.addr), bench.cx.at(&want.addr.scope));
+    let found = bench.find(&want.addr).await;
+    bench.remove(&found).await;
+    let seen = bench.observe(&*kind, &want.addr.scope).await;
+    assert!(seen.iter().all(|other| other.addr != want.addr), "{} is gone and still observed", want.addr);
+    kind.delete(&cx, &found).await.unwrap_or_else(|fault| panic!("{} is gone, and deleting it is no success: {fault}", want.addr));
+    assert_eq!(kind.status(&cx, &want.addr, &found.id).await.unwrap(), Status::Gone, "{}", want.addr);
+}
+
+/// What a kind calls is what it says it may call: a policy made from `PERMISSIONS` lets it work.
+fn calls_are_permitted(bench: &Bench) {
+    let said = bench.said.lock().unwrap();
+    assert_eq!(said.len(), bench.kinds.iter().count(), "{:?}", said.keys());
+    for (name, called) in said.iter() {
+        let permissions = bench.kinds.get(name).unwrap().traits().permissions;
+        let allowed: BTreeSet<&str> = permissions.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
+        let denied: Vec<_> = called.iter().filter(|action| !allowed.contains(action.as_str())).collect();
+        assert!(denied.is_empty(), "{name} calls {denied:?}, which its PERMISSIONS do not have");
+    }
+}
+
+/// A form as it is read at the other end. JSON has no `%` followed by two digits in what is looked for here.
+fn percent_decoded(form: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = form.as_bytes();
+    while let [first, more @ ..] = rest {
+        let hex = more.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (first, hex) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
