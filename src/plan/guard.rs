@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Finding, Severity, Step};
-use crate::resource::{Addr, Kinds};
+use crate::resource::{Addr, Change, Kinds};
 
 /// One `--allow-data-loss` value.
 #[derive(Clone, Debug, PartialEq, Eq)]
