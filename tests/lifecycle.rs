@@ -24,7 +24,7 @@ const REST: &str = "network: { availability_zones: 3 }\ntables:\n  Orders: { par
 fn a_stack_goes_from_nothing_to_live_and_back_twice() {
     for regions in [&["us-east-1", "eu-west-1"][..], &["us-east-1", "eu-west-1", "ap-southeast-2", "eu-central-1", "us-west-2"]] {
         let world = Place::new();
-        world.write(&topology(regions, REST));
+        world.write(topology(regions, REST));
         for _ in 0..2 {
             world.expect(2, &["plan", "--detailed-exitcode"]);
             world.expect(0, &["apply", "--yes"]);
@@ -40,7 +40,7 @@ fn another_range_replaces_the_network_and_leaves_the_tables() {
     let text = topology(&["us-east-1", "eu-west-1"], REST);
     world.write(&text);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    world.write(&text.replace("10.10.0.0", "10.99.0.0"));
+    world.write(text.replace("10.10.0.0", "10.99.0.0"));
     let plan = world.plan(&[]);
     assert_eq!((&plan["summary"]["replace"], &plan["summary"]["keep"]), (&12.into(), &16.into()), "{:#}", plan["summary"]);
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
@@ -51,7 +51,7 @@ fn another_range_replaces_the_network_and_leaves_the_tables() {
 #[test]
 fn data_is_never_lost_without_being_named() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     let said = world.expect(8, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
     assert!(said.contains("--allow-data-loss us-east-1/dynamodb.table/Orders"), "{said}");
@@ -63,12 +63,12 @@ fn data_is_never_lost_without_being_named() {
 #[test]
 fn a_region_joins_and_leaves() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    world.write(&topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(8, &["apply", "--yes"]);
     world.expect(0, &["apply", "--yes", "--allow-data-loss", "us-west-2/*"]);
     world.expect(0, &["plan", "--detailed-exitcode"]);
@@ -80,7 +80,7 @@ const KILLED_SIDE_BY_SIDE: u64 = 8;
 /// Kills an apply and then a destroy at one point; says whether it was reached.
 fn survives_a_kill(point: u64) -> bool {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     let side = if point.is_multiple_of(2) { "before" } else { "after" };
     let call = 1 + point * 5 % 43;
     let inject = format!("kill@{call}:{side}");
@@ -117,7 +117,7 @@ fn a_kill_anywhere_converges() {
 #[test]
 fn an_answer_lost_makes_no_duplicate() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["--inject", "lost@1,lost@3,lost@9,5xx@12,lost@20", "apply", "--yes", "--no-sweep"]);
     let plan = world.plan(&[]);
     assert_eq!((&plan["summary"]["keep"], plan["findings"].as_array().map(Vec::len)), (&28.into(), Some(0)), "{plan:#}");
@@ -127,9 +127,9 @@ fn an_answer_lost_makes_no_duplicate() {
 #[test]
 fn a_dead_region_holds_its_own_and_nothing_else() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    world.write(&topology(&["us-east-1", "eu-west-1"], &format!("{REST}tags: {{ team: a }}\n")));
+    world.write(topology(&["us-east-1", "eu-west-1"], &format!("{REST}tags: {{ team: a }}\n")));
     for how in ["refuse", "503"] {
         let down = format!("down=eu-west-1:{how}");
         let plan = world.plan(&["--inject", &down]);
@@ -146,7 +146,7 @@ fn a_dead_region_holds_its_own_and_nothing_else() {
 #[test]
 fn a_table_is_not_begun_twice_while_a_region_is_dead() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(5, &["--inject", "down=us-east-1:refuse", "apply", "--yes", "--no-sweep"]);
     let plan = world.plan(&[]);
     let step = |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
@@ -159,7 +159,7 @@ fn a_table_is_not_begun_twice_while_a_region_is_dead() {
 #[test]
 fn what_is_not_ours_stays_and_is_named() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     let plan = world.plan(&["--full"]);
     assert_eq!(plan["summary"]["keep"], 28);
@@ -192,26 +192,24 @@ fn every_field_changes_in_place_or_is_refused() {
             &format!("network: {{ {network} }}\ntables:\n  Orders: {{ partition_key: {{ name: id, type: string }}{table} }}\n"),
         )
     };
-    world.write(&with("availability_zones: 2", ""));
+    world.write(with("availability_zones: 2", ""));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     for (network, table, tags) in [
         ("availability_zones: 3", "", "tags: { team: a, owner: b }\n"),
         ("availability_zones: 2", ", writes: by_key", "tags: { team: c }\n"),
         ("availability_zones: 2", "", ""),
     ] {
-        world.write(&format!("{}{tags}", with(network, table)));
+        world.write(format!("{}{tags}", with(network, table)));
         world.expect(0, &["apply", "--yes", "--no-sweep"]);
         world.is_converged();
     }
     // Losing a protection is losing data's safety: it has to be named.
-    world.write(&with(
-        "availability_zones: 2",
-        ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }",
-    ));
+    world
+        .write(with("availability_zones: 2", ", per_region: { eu-west-1: { deletion_protection: false, point_in_time_recovery: false } }"));
     world.expect(8, &["apply", "--yes", "--no-sweep"]);
     world.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "eu-west-1/dynamodb.table/Orders"]);
     world.is_converged();
-    world.write(&with("availability_zones: 2", ", sort_key: { name: at, type: number }"));
+    world.write(with("availability_zones: 2", ", sort_key: { name: at, type: number }"));
     let said = world.expect(8, &["apply", "--yes", "--no-sweep"]);
     assert!(said.contains("sort_key"), "{said}");
     world.destroy("shop");
@@ -220,7 +218,7 @@ fn every_field_changes_in_place_or_is_refused() {
 /// Three members: the first made in us-east-1, the others added there.
 fn three() -> Place {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1", "us-west-2"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
     world
@@ -229,7 +227,7 @@ fn three() -> Place {
 #[test]
 fn the_oldest_member_stays_for_a_day_and_everything_else_goes() {
     let world = three();
-    world.write(&topology(&["eu-west-1", "us-west-2"], REST));
+    world.write(topology(&["eu-west-1", "us-west-2"], REST));
     let remove = ["apply", "--yes", "--allow-data-loss", "us-east-1/*"];
     let said = world.expect(1, &remove);
     assert!(said.contains("blocked until"), "{said}");
@@ -247,7 +245,7 @@ fn the_oldest_member_stays_for_a_day_and_everything_else_goes() {
 #[test]
 fn the_youngest_member_can_go_at_once() {
     let world = three();
-    world.write(&topology(&["us-east-1", "us-west-2"], REST));
+    world.write(topology(&["us-east-1", "us-west-2"], REST));
     world.expect(0, &["apply", "--yes", "--allow-data-loss", "eu-west-1/*"]);
     assert_eq!(strict().refusals(&world.account, "DeleteTable", "ValidationException"), 0);
     world.destroy("shop");
@@ -256,7 +254,7 @@ fn the_youngest_member_can_go_at_once() {
 #[test]
 fn a_foreign_interface_in_our_subnet_is_named_and_stays() {
     let world = Place::new();
-    world.write(&topology(&["us-east-1", "eu-west-1"], REST));
+    world.write(topology(&["us-east-1", "eu-west-1"], REST));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     let (fleet, _) = crate::support::sandbox::fleet(&world.account);
     let ec2 = fleet.region(&mrctl::resource::Region::new("eu-west-1")).ec2;

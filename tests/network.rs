@@ -21,7 +21,7 @@ fn found(place: &Place, kind: &str) -> Vec<String> {
 #[test]
 fn everything_of_a_network_comes_and_goes() {
     let world = Place::new();
-    world.write(&network("nat_gateways: per_zone, endpoints: [s3, dynamodb, ecr.api, ecr.dkr, logs], peering: mesh"));
+    world.write(network("nat_gateways: per_zone, endpoints: [s3, dynamodb, ecr.api, ecr.dkr, logs], peering: mesh"));
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
     assert_eq!(found(&world, "ec2.nat_gateway").len(), 4);
@@ -46,7 +46,7 @@ fn every_setting_of_a_network_changes_on_a_live_stack_and_no_subnet_moves() {
         "endpoints: [ecr.api, dynamodb]",
         "nat_gateways: single",
     ] {
-        world.write(&network(settings));
+        world.write(network(settings));
         let plan = world.plan(&[]);
         let moved = plan["steps"]
             .as_array()
@@ -66,7 +66,7 @@ fn a_third_zone_and_a_third_region_join_a_live_network_and_leave_it() {
     let world = Place::new();
     let all = "nat_gateways: per_zone, endpoints: [s3, logs], peering: mesh";
     let write = |regions: &[&str], zones: u8| {
-        world.write(&topology(regions, &format!("network: {{ availability_zones: {zones}, {all} }}\n")));
+        world.write(topology(regions, &format!("network: {{ availability_zones: {zones}, {all} }}\n")));
         world.expect(0, &["apply", "--yes"]);
         world.is_converged();
     };
@@ -81,7 +81,7 @@ fn a_third_zone_and_a_third_region_join_a_live_network_and_leave_it() {
 #[test]
 fn a_slow_gateway_is_waited_for_and_a_failed_one_is_named_and_replaced() {
     let world = Place::new();
-    world.write(&network("nat_gateways: single"));
+    world.write(network("nat_gateways: single"));
     strict().be_slow(&world.account, 5);
     strict().let_fail(&world.account, "CreateNatGateway");
     let said = world.expect(1, &["apply", "--yes", "--no-sweep", "--format", "json"]);
