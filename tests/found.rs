@@ -143,3 +143,29 @@ async fn a_table_that_goes_between_two_reads_is_not_there() {
     let found = kind.observe(&seen).await.unwrap_or_else(|fault| panic!("{fault}"));
     assert!(found.is_empty(), "{found:#?}");
 }
+
+/// Half a network would be worse than none: what AWS does not have is said before anything is made.
+#[test]
+fn zones_that_are_not_there_stop_everything() {
+    let place = Place::new();
+    for (zones, why) in [
+        ("4", "4 zones are wanted and us-east-1 has 3"),
+        ("[use1-az1, use1-az9, euw1-az1, euw1-az2]", "us-east-1 has no zone use1-az9 that this account can use"),
+    ] {
+        place.write(FILE.replace("availability_zones: 2", &format!("availability_zones: {zones}")));
+        place.expect(1, &["plan", "--no-sweep"]);
+        let said = place.expect(1, &[&NO_WRITE[..], &["apply", "--yes", "--no-sweep"]].concat());
+        let found = format!("error[plan::impossible]: us-east-1/ec2.subnet/private-4: {why}");
+        let found = if zones == "4" { found } else { found.replace("private-4", "private-2") };
+        assert_eq!(said.matches(&found).count(), 1, "{said}");
+        // Once a region is silent nothing can be said: it is held, and what can be done elsewhere is done.
+        place.expect(5, &["--inject", "down=eu-west-1:refuse", "plan", "--no-sweep"]);
+    }
+    place.expect(0, &["apply", "--yes", "--no-sweep", "--except", "*/ec2.*"]);
+    let plan = place.plan(&["--except", "*/ec2.*"]);
+    assert_eq!((&plan["summary"]["keep"], &plan["summary"]["hold"]), (&2.into(), &0.into()), "{plan:#}");
+    // The same file with zones that are there goes through.
+    place.write(FILE);
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+}

@@ -1,5 +1,8 @@
 //! From a topology and an AWS to a plan: the way that `plan`, `apply`, `destroy` and `graph` share.
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Result, bail};
 use tokio::time::Instant;
@@ -7,8 +10,8 @@ use tokio::time::Instant;
 use crate::{
     aws::{Fleet, facts, sweep},
     plan::{
-        Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard, observe,
-        order, posture, select, unused_adoptions,
+        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard,
+        observe, order, posture, select, unused_adoptions,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
@@ -50,6 +53,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     let answered = plan.regions.iter().filter(|(_, state)| state.state == Reach::Reachable);
     cx.regions = Arc::new(answered.map(|(region, _)| region.clone()).collect());
     let wants = if asked.destroy { Vec::new() } else { kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect() };
+    let held: BTreeMap<Addr, String> = wants.iter().filter_map(|want| Some((want.addr.clone(), want.hold.clone()?))).collect();
     let decided = decide(&kinds, wants, observed.found, &plan.regions, &asked.adopt)?;
     plan.findings.extend(decided.findings);
     plan.steps = decided.steps;
@@ -63,6 +67,8 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
         ordered = order(&kinds, &plan.steps, &rollout)?;
     }
     plan.findings.extend(ordered.findings);
+    let impossible = impossible(&plan, &held);
+    plan.findings.extend(impossible);
     (plan.graph, plan.gates, plan.drains) = (ordered.graph, ordered.gates, ordered.drains);
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
@@ -144,6 +150,23 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
 
 fn note(code: &'static str, message: String) -> Finding {
     Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
+}
+
+/// Wants that no later run will find decidable, because all regions answered: half of what they belong to is not built.
+fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
+    let mut said = BTreeSet::new();
+    let waits_for_a_region = plan.unreachable().next().is_some();
+    let steps = plan.steps.iter().filter(|step| step.action == Action::Hold && !waits_for_a_region);
+    let first = steps.filter_map(|step| Some((step, held.get(&step.addr)?))).filter(|(_, why)| said.insert(*why));
+    let finding = |(step, why): (&Step, &String)| Finding {
+        code: "plan::impossible",
+        severity: Severity::Error,
+        address: Some(step.addr.clone()),
+        line: None,
+        message: why.clone(),
+        help: Some("change the topology to what there is; nothing is written before that".to_owned()),
+    };
+    first.map(finding).collect()
 }
 
 fn not_built(model: &Model) -> impl Iterator<Item = Finding> + '_ {

@@ -18,8 +18,8 @@ use crate::{
         tags::{change_ec2, of_this_stack, ours, sent_once, specification},
     },
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Output, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered,
-        Verb, Want,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Output, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unmanaged,
+        Unordered, Verb, Want,
     },
     topology::{Model, Network},
 };
@@ -37,7 +37,8 @@ pub struct Spec {
     /// Of an interface endpoint, one a zone.
     pub subnets: Unordered<Ref<SubnetId>>,
     pub security_groups: Unordered<Ref<SecurityGroupId>>,
-    pub private_dns: bool,
+    /// Of an interface endpoint: whether the service's own DNS name leads to it.
+    pub private_dns: Unmanaged<bool>,
     pub tags: Tags,
 }
 
@@ -66,6 +67,13 @@ fn life(endpoint: &types::VpcEndpoint) -> Option<Life> {
             Some(Life::Broken(why.map_or(word.clone(), |why| format!("{word} ({why})"))))
         }
         _ => Some(Life::Ready),
+    }
+}
+
+fn managed(flag: &Unmanaged<bool>) -> Option<bool> {
+    match flag {
+        Unmanaged::Managed(on) => Some(*on),
+        Unmanaged::Any => None,
     }
 }
 
@@ -99,7 +107,7 @@ impl VpcEndpoint {
                 route_tables: Unordered(tables.map(|name| Ref::to(&scope, &name)).collect()),
                 subnets: Unordered(private().filter(|_| !is_gateway).map(|name| Ref::to(&scope, &name)).collect()),
                 security_groups: Unordered(group.into_iter().collect()),
-                private_dns: !is_gateway,
+                private_dns: if is_gateway { Unmanaged::Any } else { Unmanaged::Managed(true) },
                 tags: named(model, name),
             };
             Want::new(Addr::regional(region, Self::NAME, name), spec)
@@ -144,7 +152,11 @@ impl Kind for VpcEndpoint {
                 security_groups: Unordered(
                     endpoint.groups().iter().filter_map(|group| group.group_id()).map(|id| Ref::is(&cx.scope, id)).collect(),
                 ),
-                private_dns: !is_gateway && endpoint.private_dns_enabled().unwrap_or_default(),
+                private_dns: if is_gateway {
+                    Unmanaged::Any
+                } else {
+                    Unmanaged::Managed(endpoint.private_dns_enabled().unwrap_or_default())
+                },
                 tags,
             };
             found.push(Found { addr, id: id.to_owned(), spec, outputs: Outputs::default(), life, ours: true, born: None });
@@ -161,7 +173,7 @@ impl Kind for VpcEndpoint {
         let ask = ask.vpc_endpoint_type(if is_gateway { VpcEndpointType::Gateway } else { VpcEndpointType::Interface });
         let ask = ask.set_route_table_ids(list(ids(&spec.route_tables)?)).set_subnet_ids(list(ids(&spec.subnets)?));
         let ask = ask.set_security_group_ids(list(ids(&spec.security_groups)?));
-        let ask = ask.set_private_dns_enabled((!is_gateway).then_some(spec.private_dns));
+        let ask = ask.set_private_dns_enabled(managed(&spec.private_dns));
         let ask = ask.tag_specifications(specification(cx, ResourceType::VpcEndpoint, &want.addr, &spec.tags));
         cx.fleet.endpoint_turn(region).await;
         let made = ask.customize().config_override(sent_once()).send().await.map_err(fault("ec2:CreateVpcEndpoint")).map_err(patient)?;
@@ -174,7 +186,7 @@ impl Kind for VpcEndpoint {
         let [add_tables, remove_tables] = difference(&found.spec.route_tables, &want.spec.route_tables)?;
         let [add_subnets, remove_subnets] = difference(&found.spec.subnets, &want.spec.subnets)?;
         let [add_groups, remove_groups] = difference(&found.spec.security_groups, &want.spec.security_groups)?;
-        let dns = (found.spec.private_dns != want.spec.private_dns).then_some(want.spec.private_dns);
+        let dns = managed(&want.spec.private_dns).filter(|_| found.spec.private_dns != want.spec.private_dns);
         let lists = [&add_tables, &remove_tables, &add_subnets, &remove_subnets, &add_groups, &remove_groups];
         if dns.is_some() || lists.iter().any(|list| list.is_some()) {
             let ask = cx.fleet.region(region).ec2.modify_vpc_endpoint().vpc_endpoint_id(&found.id);

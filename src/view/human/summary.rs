@@ -6,7 +6,7 @@ use super::fold;
 use crate::{
     apply::{Outcome, Stop},
     plan::{Action, Plan},
-    resource::{Addr, Fault, Scope},
+    resource::{Addr, Class, Fault, Scope},
     view::{
         style::{self, paint},
         words,
@@ -145,6 +145,10 @@ fn calls(end: &Ending<'_>) -> String {
     out
 }
 
+fn is_blocked(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Blocked(_))
+}
+
 /// The last lines: how it ended, and what to do next when it did not end well.
 fn headline(end: &Ending<'_>) -> String {
     let tally = end.outcome.tally;
@@ -169,9 +173,14 @@ fn headline(end: &Ending<'_>) -> String {
         (None, 0) if held > 0 => (
             style::HOLD,
             format!("{what} complete in {took} where AWS answered: {counts}, {held} held."),
-            Some("run the same command again when the region answers"),
+            Some("see above what each is held for; run the same command again when that has changed"),
         ),
         (None, 0) => (style::CREATE, format!("{what} complete in {took}: {counts}."), None),
+        (None, failed) if end.outcome.failures.len() == failed && end.outcome.failures.iter().all(|(_, fault)| is_blocked(fault)) => (
+            style::ERROR,
+            format!("{what} is not finished after {took}: {counts}."),
+            Some("AWS keeps what is blocked until the time said above; run the same command again then"),
+        ),
         (None, _) => (
             style::ERROR,
             format!("{what} failed after {took}: {counts}."),

@@ -101,6 +101,6 @@ fn a_stopped_and_a_held_end() {
     AWS calls: 52 (dynamodb 12, ec2 40)
 
     Apply complete in 1m 23s where AWS answered: 7 done, 3 held.
-    next: run the same command again when the region answers.
+    next: see above what each is held for; run the same command again when that has changed.
     ");
 }

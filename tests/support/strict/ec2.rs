@@ -88,6 +88,13 @@ pub fn defer(world: &World, call: &Call) -> Option<Answer> {
         _ => return None,
     };
     let who = call.who(call.field(field));
+    let is_there = match field {
+        "NatGatewayId" => gateways::alive(world, call).iter().any(|found| found.one("natGatewayId") == who.2),
+        _ => world.all(call, "DescribeVpcEndpoints", "vpcEndpointSet").iter().any(|found| found.one("vpcEndpointId") == who.2),
+    };
+    if !is_there {
+        return None;
+    }
     let mut memory = world.memory();
     memory.failed.remove(&who);
     memory.slow.begin(who.clone(), "deleting");
