@@ -189,3 +189,82 @@ fn a_kill_between_index_changes_converges() {
         world.destroy("shop");
     });
 }
+
+const SET: [&str; 2] = ["us-east-1", "us-west-2"];
+
+/// A strongly consistent table in three regions, or in two and with a witness in the third.
+fn strong(with_witness: bool, rest: &str) -> String {
+    let regions = ["us-east-1", "us-east-2", "us-west-2"].map(|region| format!("  {region}:\n")).concat();
+    let witness = if with_witness { format!("    regions: [{}]\n    witness: us-east-2\n", SET.join(", ")) } else { String::new() };
+    let table = format!("tables:\n  Orders:\n    partition_key: {{ name: id, type: string }}\n    consistency: strong\n{witness}{rest}");
+    format!("version: 1\nstack: shop\nregions:\n{regions}{table}")
+}
+
+/// One call made the others, and one removed them: how many replicas and witnesses each created and deleted.
+fn strong_calls(world: &World) -> Vec<(bool, [usize; 4])> {
+    let sent = strict().updates_with(&world.account, "ReplicaUpdates");
+    let count = |body: &serde_json::Value, field: &str, verb: &str| {
+        body[field].as_array().map_or(0, |updates| updates.iter().filter(|update| update.get(verb).is_some()).count())
+    };
+    let shape = |(_, body): &(String, serde_json::Value)| {
+        let numbers = [("ReplicaUpdates", "Create"), ("GlobalTableWitnessUpdates", "Create"), ("ReplicaUpdates", "Delete")];
+        let [created, witnesses, deleted] = numbers.map(|(field, verb)| count(body, field, verb));
+        let ended = count(body, "GlobalTableWitnessUpdates", "Delete");
+        (body["MultiRegionConsistency"] == "STRONG", [created, witnesses, deleted, ended])
+    };
+    sent.iter().map(shape).collect()
+}
+
+#[test]
+fn a_strong_table_is_made_by_one_call_and_removed_by_one() {
+    for (with_witness, made, ended) in [(false, [2, 0, 0, 0], [0, 0, 2, 0]), (true, [1, 1, 0, 0], [0, 0, 1, 1])] {
+        let world = World::new();
+        apply(&world, &strong(with_witness, ""));
+        // What is not shared changes as ever.
+        apply(&world, &strong(with_witness, "    stream: new_and_old_images\n"));
+        assert_eq!(strong_calls(&world), [(true, made)]);
+        // Another witness, or none, is another table; and one member alone does not go.
+        world.write(strong(!with_witness, ""));
+        let said = world.expect(8, &NO_LOSS);
+        assert!(said.contains("AWS cannot change strong"), "{said}");
+        if !with_witness {
+            let said = world.expect(1, &[&LOSS[..], &["--only", "us-east-2/*"]].concat());
+            assert!(said.contains("goes as a whole"), "{said}");
+        }
+        // Its protection was lifted before that was known.
+        apply(&world, &strong(with_witness, "    stream: new_and_old_images\n"));
+        world.destroy("shop");
+        assert_eq!(strong_calls(&world), [(true, made), (false, ended)]);
+        for operation in ["UpdateTable", "DeleteTable"] {
+            assert_eq!(strict().refusals(&world.account, operation, "ValidationException"), 0, "{operation}");
+        }
+    }
+}
+
+#[test]
+fn consistency_changes_only_with_another_table() {
+    let world = World::new();
+    let eventual = strong(false, "").replace("consistency: strong", "consistency: eventual");
+    for text in [eventual.clone(), strong(false, ""), strong(true, ""), eventual] {
+        world.write(&text);
+        strict().move_clock(&world.account, jiff::SignedDuration::from_hours(25));
+        world.expect(0, &LOSS);
+        world.is_converged();
+    }
+    world.destroy("shop");
+}
+
+#[test]
+fn a_kill_within_a_strong_table_converges() {
+    let points = [(1, "after"), (2, "before"), (2, "after"), (3, "after"), (5, "before"), (7, "after")];
+    side_by_side(&points, |(call, side)| {
+        let text = strong(call % 2 == 0, "");
+        let world = World::with(&text);
+        let inject = format!("kill@{call}:{side}");
+        world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep"]);
+        apply(&world, &text);
+        world.run(&["--inject", &inject, "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
+        world.destroy("shop");
+        assert_eq!(strong_calls(&world).len(), 2, "{inject}");
+    });
+}

@@ -293,7 +293,16 @@ impl Work<'_> {
         }
         let lifted = protections(&kind.traits(), found);
         if !lifted.is_empty() {
-            self.lift(kind, &cx, &step.addr, found, lifted).await?;
+            // It may have gone together with another, or be going.
+            let now = kind.observe(&cx.afresh()).await?.into_iter().find(|now| now.addr == found.addr && now.id == found.id);
+            match now.map(|now| now.life) {
+                None => return Ok(Left::Nothing),
+                Some(Life::Leaving(_)) => {
+                    until_gone(self, kind, &cx, &step.addr, &found.id).await?;
+                    return Ok(Left::Nothing);
+                }
+                Some(_) => self.lift(kind, &cx, &step.addr, found, lifted).await?,
+            }
         }
         self.delete(kind, &cx, &step.addr, found).await?;
         until_gone(self, kind, &cx, &step.addr, &found.id).await?;

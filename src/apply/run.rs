@@ -1,7 +1,7 @@
 //! The executor: every operation once what comes before it is done, as many side by side as may be.
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -46,6 +46,8 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     let (events, mut heard) = mpsc::unbounded_channel();
     let looks = Mutex::new(Memo::default());
     let passed = passed(plan, kinds);
+    let removing = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace)).map(|step| step.addr.clone());
+    let cx = &Cx { removing: Arc::new(removing.collect()), ..cx.clone() };
     let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
     let mut run = Run::new(plan);
     let mut seq = 0;

@@ -4,6 +4,7 @@ mod expiry;
 mod indexes;
 mod make;
 mod spec;
+mod strong;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +23,7 @@ pub use expiry::{expire_by, expires_by};
 pub use indexes::{Index, Projection, global_found, index_under_way, local_found};
 pub use make::{join, make};
 pub use spec::{Billing, Encryption, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, class_found, class_wanted, stream_found};
+pub use strong::{Strong, end, witness_under_way};
 
 use super::{
     errors::{fault, maybe},

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{Fault, Owner, Region, Scope};
+use super::{Addr, Fault, Owner, Region, Scope};
 use crate::{aws::Fleet, topology::Model};
 
 /// The context of one call of a kind. Cheap to clone.
@@ -20,6 +20,8 @@ pub struct Cx {
     pub model: Arc<Model>,
     /// Every region that the plan was read from and that answered, in the file or not; none while it is read.
     pub regions: Arc<BTreeSet<Region>>,
+    /// What the plan removes or makes anew: what can only go together is removed together only where all of it is here.
+    pub removing: Arc<BTreeSet<Addr>>,
     /// The clients of every region.
     pub fleet: Fleet,
     /// Reads shared by several kinds within one observation.
@@ -31,7 +33,15 @@ impl Cx {
     #[must_use]
     pub fn new(model: Arc<Model>, fleet: Fleet) -> Self {
         let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
-        Self { scope: Scope::Global, owner: Arc::new(owner), model, regions: Arc::default(), fleet, memo: Memo::default() }
+        Self {
+            scope: Scope::Global,
+            owner: Arc::new(owner),
+            model,
+            regions: Arc::default(),
+            removing: Arc::default(),
+            fleet,
+            memo: Memo::default(),
+        }
     }
 
     /// The same run, in another scope.

@@ -94,6 +94,9 @@ pub struct Table {
     /// The table's members, in rollout order, each with its own settings.
     pub members: IndexMap<Region, TableMember>,
     pub writes: Writes,
+    pub consistency: Consistency,
+    /// The region that votes and stores nothing, of a strongly consistent table with two members.
+    pub witness: Option<Region>,
     /// The attribute with the time after which DynamoDB deletes an item; nothing: items stay.
     pub ttl_attribute: Option<String>,
     pub table_class: TableClass,
@@ -135,6 +138,13 @@ pub struct TableMember {
 pub enum TableClass {
     Standard,
     InfrequentAccess,
+}
+
+/// `consistency`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    Eventual,
+    Strong,
 }
 
 /// `stream`.

@@ -3,7 +3,9 @@
 //! Every block is a definition named as the readers name it; a test holds the keys of both together.
 use serde_json::{Map, Value, json};
 
-use super::decode::{ATTRIBUTE_TYPES, ENCRYPTIONS, NAT_GATEWAYS, PEERING, PROJECTIONS, SECTIONS_NOT_BUILT, STREAMS, TABLE_CLASSES, WRITES};
+use super::decode::{
+    ATTRIBUTE_TYPES, CONSISTENCIES, ENCRYPTIONS, NAT_GATEWAYS, PEERING, PROJECTIONS, SECTIONS_NOT_BUILT, STREAMS, TABLE_CLASSES, WRITES,
+};
 
 /// The schema, draft 2020-12.
 #[must_use]
@@ -170,12 +172,13 @@ fn existing_network() -> Value {
 }
 
 fn table() -> Value {
-    let mut properties = json!({
+    let properties = json!({
         "name": { "description": "The name in DynamoDB; `<stack>-<key>` by default. May contain {stack} and {account}.", "type": "string", "minLength": 1 },
         "partition_key": reference("key_attribute", "The partition key."),
         "sort_key": reference("key_attribute", "The sort key; none by default."),
         "billing": { "description": "How capacity is paid for.", "const": "on_demand", "default": "on_demand" },
-        "consistency": { "description": "How members of the table agree.", "const": "eventual", "default": "eventual" },
+        "consistency": { "description": "How members of the table agree.", "enum": words(CONSISTENCIES), "default": "eventual" },
+        "witness": { "description": "The third region of a strongly consistent table with two members; it votes and stores nothing.", "type": "string", "pattern": REGION },
         "writes": { "description": "How the application avoids lost updates.", "enum": words(WRITES), "default": "any_region" },
         "point_in_time_recovery": flag("Keep a continuous backup of 35 days."),
         "deletion_protection": flag("Let nobody delete the table by accident."),
@@ -208,23 +211,15 @@ fn table() -> Value {
             "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/table_in_region" }, { "type": "null" }] },
         },
     });
-    add_not_built(&mut properties);
     block("A DynamoDB global table.", &["partition_key"], properties)
 }
 
 fn table_in_region() -> Value {
-    let mut properties = json!({
+    let properties = json!({
         "point_in_time_recovery": flag("Keep a continuous backup of 35 days; null restores the default."),
         "deletion_protection": flag("Let nobody delete the member by accident; null restores the default."),
     });
-    add_not_built(&mut properties);
     block("What differs in one region.", &[], properties)
-}
-
-fn add_not_built(properties: &mut Value) {
-    if let Some(properties) = properties.as_object_mut() {
-        properties.extend(super::decode::TABLE_NOT_BUILT.iter().map(|key| ((*key).to_owned(), not_built())));
-    }
 }
 
 fn index() -> Value {

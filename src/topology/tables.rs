@@ -2,7 +2,7 @@
 use super::{
     checks,
     decode::{AttributeDraft, Draft, EncryptionDraft, IndexDraft, MemberDraft, ProjectionDraft, TableDraft},
-    model::{Encryption, KeyAttribute, Projection, Stream, Table, TableClass, TableIndex, TableMember, Writes},
+    model::{Consistency, Encryption, KeyAttribute, Projection, Stream, Table, TableClass, TableIndex, TableMember, Writes},
 };
 use crate::resource::Region;
 
@@ -10,16 +10,19 @@ use crate::resource::Region;
 pub fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Region]) -> Option<Table> {
     let codes = checks::member_codes(draft, table);
     let members: Vec<&Region> = order.iter().filter(|region| codes.contains(&region.as_str())).collect();
+    let consistency = table.consistency.as_ref().map_or(Consistency::Eventual, |consistency| consistency.value);
     Some(Table {
         name,
         partition_key: key(table.partition_key.as_ref()?)?,
         sort_key: table.sort_key.as_ref().and_then(key),
+        consistency,
+        witness: table.witness.as_ref().map(|witness| Region::new(&witness.value)),
         writes: table.writes.as_ref().map_or(Writes::AnyRegion, |writes| writes.value),
         ttl_attribute: table.ttl_attribute.as_ref().map(|attribute| attribute.value.clone()),
         table_class: table.table_class.as_ref().map_or(TableClass::Standard, |class| class.value),
         // Replication copies from a stream of new and old images (DynamoDB developer guide, "How global tables work").
         stream: match &table.stream {
-            _ if members.len() > 1 => Stream::NewAndOldImages,
+            _ if members.len() > 1 && consistency == Consistency::Eventual => Stream::NewAndOldImages,
             Some(stream) => stream.value,
             None => Stream::Unsaid,
         },

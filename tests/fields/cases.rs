@@ -139,6 +139,16 @@ fn tables() -> Vec<Case> {
     let spec = |key: &str| json!({ "partition_key": { "name": key, "type": "string" } });
     let key = |name: &str, of: &str| json!({ "name": name, "type": of });
     let the_default = Nothing("only the default is built");
+    let mut one_set = table.clone();
+    one_set["regions"] = json!({ "us-east-1": {}, "us-east-2": {}, "us-west-2": {} });
+    let witness = |region: &str| {
+        let key = json!({ "name": "id", "type": "string" });
+        json!({ "partition_key": key, "regions": ["us-east-1", "us-east-2"], "consistency": "strong", "witness": region })
+    };
+    let mut voting = one_set.clone();
+    voting["regions"] = json!({ "eu-west-1": {}, "eu-central-1": {} });
+    voting["tables"]["Ledger"] = witness("eu-west-2");
+    voting["tables"]["Ledger"]["regions"] = json!(["eu-west-1", "eu-central-1"]);
     let statement = Nothing("a statement about the application, not a setting");
     vec![
         case(
@@ -154,7 +164,14 @@ fn tables() -> Vec<Case> {
         case("key_attribute.type", &table, "/tables/Orders/partition_key/type", [(json!("number"), Refused)]),
         case("table.sort_key", &table, "/tables/Orders/sort_key", always(Refused, [key("at", "number"), key("at", "string"), GONE])),
         case("table.billing", &table, "/tables/Orders/billing", always(the_default, [json!("on_demand"), GONE])),
-        case("table.consistency", &table, "/tables/Orders/consistency", always(the_default, [json!("eventual"), GONE])),
+        case(
+            "table.consistency",
+            &one_set,
+            "/tables/Orders/consistency",
+            [(json!("strong"), Refused), (json!("eventual"), Refused), (GONE, Nothing("it is the default"))],
+        ),
+        case("table.witness", &one_set, "/tables/Ledger", [(witness("us-west-2"), Change), (GONE, Refused)]),
+        case("table.witness", &voting, "/tables/Ledger/witness", [(json!("eu-west-3"), Refused)]),
         case("table.writes", &table, "/tables/Orders/writes", always(statement, [json!("by_key"), json!("one_region"), GONE])),
         case(
             "table.regions",

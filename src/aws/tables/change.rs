@@ -80,7 +80,9 @@ fn next(now: &Member, want: &Spec, changes: &[Change], ask: &UpdateTableFluentBu
         let to = if stream_found(now) == NO_STREAM { word.clone() } else { NO_STREAM.to_owned() };
         let ask = ask.stream_specification(stream_of(&to)?);
         let what = format!("stream {to}");
-        return Ok(Some(Next { what, ask, shared: Some(shared(move |member| stream_found(member) == to)) }));
+        // The members of a strongly consistent table have streams of their own (field guide 3.3 item 7).
+        let shared = if want.strong.is_some() { None } else { Some(shared(move |member| stream_found(member) == to)) };
+        return Ok(Some(Next { what, ask, shared }));
     }
     if want.encryption != Encryption::found(now, Some(&want.encryption)) {
         let ask = ask.sse_specification(want.encryption.specification());

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{BillingMode, CreateReplicationGroupMemberAction, R
 use super::{
     CREATE, Encryption, Member, NO_STREAM, Spec, UPDATE, marks, member,
     spec::{bug, class_of, schema, stream_of},
+    strong::begin,
 };
 use crate::{
     aws::{
@@ -63,6 +64,9 @@ pub async fn join(cx: &Cx, spec: &Spec, source: &Region, member: &Member) -> Res
         return Err(Fault::new(UPDATE, Class::Contention, format!("{name} in {source} is {}", member.word())));
     }
     let add = CreateReplicationGroupMemberAction::builder().region_name(region.as_str());
+    if let Some(strong) = &spec.strong {
+        return begin(cx, spec, strong, source, member).await;
+    }
     // Keys of one's own and of AWS never mix (field guide 3.2 item 3): while the source still has another kind of key, this member
     // begins like it and changes with it.
     let add = match (&spec.encryption, Encryption::found(member, None)) {

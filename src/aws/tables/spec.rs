@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Index, Member};
+use super::{Index, Member, Strong};
 use crate::{
     resource::{Fault, Region, Tags, Unmanaged},
     topology::{self, AttributeType, KeyAttribute},
@@ -25,6 +25,8 @@ pub struct Spec {
     pub indexes: BTreeMap<String, Index>,
     /// Local secondary indexes by name; they are made with the table and stay as they are.
     pub local_indexes: BTreeMap<String, Index>,
+    /// Nothing for a table that is eventually consistent; it cannot become another later.
+    pub strong: Option<Strong>,
     pub billing: Billing,
     /// What the stream shows, or `none`. A table without replicas may have any where the topology says nothing.
     pub stream: Unmanaged<String>,

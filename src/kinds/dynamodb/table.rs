@@ -13,7 +13,7 @@ use crate::{
     aws::{
         errors::{fault, maybe},
         sweep::tagged,
-        tables::{self, Billing, Encryption, Index, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, UPDATE},
+        tables::{self, Billing, Encryption, Index, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, Strong, UPDATE},
         tags::dynamodb_tags,
     },
     outputs,
@@ -45,6 +45,7 @@ impl Table {
             sort_key: table.sort_key.as_ref().map(Key::wanted),
             indexes: Self::indexes(table, false),
             local_indexes: Self::indexes(table, true),
+            strong: Strong::wanted(table),
             billing: Billing::OnDemand,
             stream: match table.stream {
                 Stream::NewAndOldImages => Unmanaged::Managed(NEW_AND_OLD_IMAGES.to_owned()),
@@ -113,12 +114,14 @@ impl Table {
             return Err(Fault::bug(format!("{name} has no partition key")));
         };
         let wanted = named_here.and_then(|(_, table)| table.members.get(region)).map(|member| Encryption::wanted(&member.encryption));
+        let strong = named_here.and_then(|(_, table)| Strong::wanted(table));
         let spec = Spec {
             name: name.to_owned(),
             partition_key,
             sort_key: Key::found(&member, keys, &KeyType::Range),
             indexes: tables::global_found(&member),
             local_indexes: tables::local_found(&member),
+            strong: Strong::found(&member, region, strong.as_ref()),
             billing: Billing::found(&member),
             stream: Unmanaged::Managed(tables::stream_found(&member)),
             ttl_attribute: tables::expires_by(cx, region, name).await?,
@@ -150,7 +153,7 @@ impl Kind for Table {
     // Settings that a create cannot carry follow in an update, so that every create is one call.
     const UNFINISHED: bool = true;
     const NAME: &'static str = "dynamodb.table";
-    const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key", "local_indexes"];
+    const FIXED: &'static [&'static str] = &["name", "partition_key", "sort_key", "local_indexes", "strong"];
     /// A replica of a table with items takes about ten minutes, of a large one hours; Terraform waits 30 minutes for a replica
     /// and 60 for an update (field guide 3.1 item 4, 3.2 item 4).
     /// Its entry is there after six seconds or never (field guide 3.2 item 4).
@@ -255,6 +258,9 @@ impl Kind for Table {
     /// In its own region, which removes a replica as well as a table (field guide 3.2 item 6).
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
         let region = cx.region()?;
+        if found.spec.strong.is_some() && tables::end(cx, &found.addr, &found.id).await? {
+            return Ok(());
+        }
         let ask = cx.fleet.region(region).dynamodb.delete_table().table_name(&found.id);
         match maybe(ask.send().await.map_err(fault("dynamodb:DeleteTable"))) {
             Ok(_) => Ok(()),
@@ -281,6 +287,7 @@ impl Kind for Table {
             Life::Broken(word) => Status::Failed(word),
             Life::Ready if member.is_active() => match tables::seen_from(cx, &member.others(here), id, here).await {
                 Some(status) if status != ReplicaStatus::Active => Status::Settling(format!("replica {}", status.as_str())),
+                _ if let Some(now) = tables::witness_under_way(&member) => Status::Settling(now),
                 _ if let Some(now) = tables::index_elsewhere(cx, &member.others(here), id).await => Status::Settling(now),
                 _ => Status::Ready(Outputs::of::<TableArn>(&member.arn).with::<TableName>(id)),
             },

@@ -4,6 +4,7 @@ mod network;
 mod regions;
 mod table_indexes;
 mod table_settings;
+mod table_strong;
 mod tables;
 
 use indexmap::IndexMap;

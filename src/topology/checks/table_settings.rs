@@ -3,7 +3,7 @@ use super::tables::member_codes;
 use crate::topology::{
     codes,
     decode::{Draft, EncryptionDraft, IndexDraft, KeysDraft, TableDraft},
-    model::{AttributeType, Stream},
+    model::{AttributeType, Consistency, Stream},
     node::shortened,
     report::{At, Problem},
     suggest,
@@ -45,8 +45,11 @@ fn expiry(table: &TableDraft, problems: &mut Vec<Problem>) {
 
 fn stream(draft: &Draft, table: &TableDraft, problems: &mut Vec<Problem>) {
     let replicas = member_codes(draft, table).len();
+    // The members of a strongly consistent table do not copy by their streams (field guide 3.3 item 7).
+    let copies = table.consistency.as_ref().is_none_or(|consistency| consistency.value == Consistency::Eventual);
     if let Some(At { value: Stream::None, span }) = table.stream
         && replicas > 1
+        && copies
     {
         problems.push(
             Problem::new(codes::TABLE_STREAM, format!("the table `{}` has replicas and needs its stream", table.key.value))

@@ -1,7 +1,7 @@
 //! The section `tables`.
 use indexmap::IndexMap;
 
-use super::{table_indexes::indexes, table_settings::settings};
+use super::{table_indexes::indexes, table_settings::settings, table_strong::strong};
 use crate::topology::{
     codes,
     decode::{AttributeDraft, Draft, TableDraft},
@@ -20,6 +20,7 @@ pub fn tables(draft: &Draft, problems: &mut Vec<Problem>) -> IndexMap<String, St
         regions(draft, table, problems);
         settings(draft, table, problems);
         indexes(table, problems);
+        strong(draft, table, problems);
         let Some(name) = name(draft, table, problems) else {
             names.insert(table.key.value.clone(), table.key.value.clone());
             continue;

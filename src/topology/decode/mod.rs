@@ -13,11 +13,11 @@ pub use encryption::{EncryptionDraft, KeysDraft};
 pub use index::{IndexDraft, ProjectionDraft};
 pub use network::{NetworkDraft, Zones};
 pub use reader::{Block, Place, Reading};
-pub use table::{AttributeDraft, MemberDraft, NOT_BUILT as TABLE_NOT_BUILT, TableDraft};
+pub use table::{AttributeDraft, MemberDraft, TableDraft};
 
 use crate::topology::{
     codes,
-    model::{AttributeType, Encryption, NatGateways, Peering, Projection, Stream, TableClass, Writes},
+    model::{AttributeType, Consistency, Encryption, NatGateways, Peering, Projection, Stream, TableClass, Writes},
     node::Node,
     report::{At, Problem, Span},
 };
@@ -30,6 +30,7 @@ pub const WRITES: &[(&str, Writes)] = &[("any_region", Writes::AnyRegion), ("one
 pub const ATTRIBUTE_TYPES: &[(&str, AttributeType)] =
     &[("string", AttributeType::String), ("number", AttributeType::Number), ("binary", AttributeType::Binary)];
 
+pub const CONSISTENCIES: &[(&str, Consistency)] = &[("eventual", Consistency::Eventual), ("strong", Consistency::Strong)];
 pub const TABLE_CLASSES: &[(&str, TableClass)] = &[("standard", TableClass::Standard), ("infrequent_access", TableClass::InfrequentAccess)];
 pub const STREAMS: &[(&str, Stream)] = &[("new_and_old_images", Stream::NewAndOldImages), ("none", Stream::None)];
 /// The words of `projection`; a list of attributes is the third way to write it.

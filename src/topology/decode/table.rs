@@ -1,23 +1,22 @@
 //! The section `tables`.
 use super::{
-    ATTRIBUTE_TYPES, Block, Place, Reading, STREAMS, TABLE_CLASSES, WRITES,
+    ATTRIBUTE_TYPES, Block, CONSISTENCIES, Place, Reading, STREAMS, TABLE_CLASSES, WRITES,
     encryption::{EncryptionDraft, encryption},
     index::{IndexDraft, indexes},
 };
 use crate::topology::{
     codes, merge,
-    model::{AttributeType, Stream, TableClass, Writes},
+    model::{AttributeType, Consistency, Stream, TableClass, Writes},
     node::{Entry, Value},
     report::{At, Problem, Span},
 };
 
-/// Settings of the format that this version does not build.
-pub const NOT_BUILT: [&str; 1] = ["witness"];
 /// What the members of a global table share, or what names its regions itself (DynamoDB developer guide, "How global tables work").
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 13] = [
     "partition_key",
     "sort_key",
     "consistency",
+    "witness",
     "name",
     "regions",
     "billing",
@@ -38,6 +37,8 @@ pub struct TableDraft {
     pub partition_key: Option<AttributeDraft>,
     pub sort_key: Option<AttributeDraft>,
     pub writes: Option<At<Writes>>,
+    pub consistency: Option<At<Consistency>>,
+    pub witness: Option<At<String>>,
     pub ttl_attribute: Option<At<String>>,
     pub table_class: Option<At<TableClass>>,
     pub stream: Option<At<Stream>>,
@@ -88,6 +89,8 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft>
         partition_key: block.required(reading, "partition_key", hint, attribute),
         sort_key: block.optional(reading, "sort_key", attribute),
         writes: block.optional(reading, "writes", |r, place, path| r.choice(place, path, WRITES)),
+        consistency: block.optional(reading, "consistency", |r, place, path| r.choice(place, path, CONSISTENCIES)),
+        witness: block.optional(reading, "witness", |r, place, path| r.text(place, path)),
         ttl_attribute: block.optional(reading, "ttl_attribute", |r, place, path| r.text(place, path)),
         table_class: block.optional(reading, "table_class", |r, place, path| r.choice(place, path, TABLE_CLASSES)),
         stream: block.optional(reading, "stream", |r, place, path| r.choice(place, path, STREAMS)),
@@ -98,8 +101,6 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft>
         per_region: block.optional(reading, "per_region", |r, place, path| per_region(r, place, path, entries)).unwrap_or_default(),
     };
     block.optional(reading, "billing", billing);
-    block.optional(reading, "consistency", consistency);
-    refuse_not_built(reading, &mut block);
     block.finish(reading);
     Some(draft)
 }
@@ -146,7 +147,6 @@ fn per_region(reading: &mut Reading, place: Place<'_>, path: &str, table: &[Entr
         let own: Vec<Entry> = own.into_iter().cloned().collect();
         let mut changed = Block::over("table_in_region", &region_path, entry.key.span, &own);
         MEMBER.iter().for_each(|key| _ = changed.entry(reading, key));
-        refuse_not_built(reading, &mut changed);
         changed.finish(reading);
         // Read under the table's own path: a mistake in the shared part is then the same problem and reported once.
         let merged = merge::merge(&base, &own);
@@ -162,22 +162,6 @@ fn billing(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<()> {
         return None;
     }
     reading.choice(place, path, &[("on_demand", ())]).map(|_| ())
-}
-
-fn consistency(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<()> {
-    let strong = reading.choice(place, path, &[("eventual", false), ("strong", true)])?;
-    if strong.value {
-        not_built(reading, "`consistency: strong`", strong.span, "write `consistency: eventual`, which is also the default");
-    }
-    Some(())
-}
-
-fn refuse_not_built(reading: &mut Reading, block: &mut Block<'_>) {
-    for key in NOT_BUILT {
-        if let Some(entry) = block.entry(reading, key) {
-            not_built(reading, &format!("`{key}`"), entry.key.span, "remove the setting until mrctl can build it");
-        }
-    }
 }
 
 fn not_built(reading: &mut Reading, what: &str, span: Span, help: &str) {

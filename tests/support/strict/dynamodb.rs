@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    dynamodb_indexes as indexes, dynamodb_settings as settings, refuse,
+    dynamodb_indexes as indexes, dynamodb_settings as settings, dynamodb_strong as strong, refuse,
     slow::Who,
 };
 
@@ -27,6 +27,13 @@ pub struct Tables {
     backups: BTreeMap<Who, ()>,
     /// Tables whose tags were written a moment ago.
     tags: BTreeMap<Who, ()>,
+}
+
+impl Tables {
+    /// Keeps how a table was described last, for the while in which it is being deleted.
+    pub fn remember(&mut self, who: Who, last: Value) {
+        self.leaving.insert(who, last);
+    }
 }
 
 /// What `UpdateTable` may change, one a call (3.1.9).
@@ -92,6 +99,11 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
             indexes::remember(world, call, &call.region, &call.json);
             Ok(())
         }
+        // 49: not one member alone.
+        "DeleteTable" if strong::of(world, call).is_some() => {
+            let text = "Deletion of only one table replica is not supported for global tables with MultiRegionConsistency set to STRONG.";
+            refuse("ValidationException", text)
+        }
         "DeleteTable" => is_no_source(world, call, &call.region),
         // 41: "Backups are being enabled".
         "UpdateContinuousBackups" if world.memory().tables.backups.remove(&me).is_some() => {
@@ -118,6 +130,9 @@ fn is_new(world: &World, me: &Who) -> bool {
 }
 
 fn update(world: &World, call: &Call) -> Verdict {
+    if let Some(verdict) = strong::judge(world, call) {
+        return verdict;
+    }
     settings::judge(world, call)?;
     let replicas = call.json["ReplicaUpdates"].as_array().cloned().unwrap_or_default();
     let changes = CHANGES.iter().filter(|field| call.json.get(**field).is_some()).count();
@@ -167,7 +182,7 @@ fn stream(world: &World, call: &Call) -> Verdict {
     if on && is_on {
         return refuse("ValidationException", "Table already has an enabled stream");
     }
-    if !on && members(world, call, &call.region).len() > 1 {
+    if !on && members(world, call, &call.region).len() > 1 && strong::of(world, call).is_none() {
         return refuse("ValidationException", "Disabling Stream is not allowed for a Global Table replica.");
     }
     Ok(())
@@ -233,7 +248,8 @@ pub fn colour(world: &World, call: &Call, answer: Answer) -> Answer {
         }
         "UpdateTable" => {
             // A replica is not in its region at first, and then for a while being made.
-            if let Some(region) = call.json["ReplicaUpdates"][0]["Create"]["RegionName"].as_str() {
+            let updates = call.json["ReplicaUpdates"].as_array().cloned().unwrap_or_default();
+            for region in updates.iter().filter_map(|update| update["Create"]["RegionName"].as_str()) {
                 let mut memory = world.memory();
                 let added = who(call, region);
                 memory.tables.born.insert(added.clone(), now);
@@ -241,6 +257,7 @@ pub fn colour(world: &World, call: &Call, answer: Answer) -> Answer {
                 memory.tables.sourced.push((me.clone(), region.to_owned(), now));
                 memory.slow.begin(added, "HIDDEN");
             }
+            strong::follow(world, call);
             settings::follow(world, call);
             indexes::begin(world, &me, &call.json);
             world.memory().slow.begin(me, "UPDATING");
@@ -298,6 +315,7 @@ fn described(world: &World, call: &Call, mut answer: Answer) -> Answer {
         }
     }
     drop(memory);
+    strong::show(world, call, &mut table);
     indexes::describe_states(world, &me, &mut table);
     answer.body = json!({ "Table": table }).to_string().into_bytes();
     answer

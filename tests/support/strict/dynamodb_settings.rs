@@ -115,7 +115,7 @@ pub fn follow(world: &World, call: &Call) {
         let now = world.now(&call.account);
         world.memory().settings.classes.entry((call.account.clone(), name(call))).or_default().push(now);
     }
-    if let Some((region, key)) = added_with_key(call) {
+    for (region, key) in added_with_key(call) {
         // The emulator gives the replica the key of its source.
         let change = json!({ "TableName": name(call), "SSESpecification": { "Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": key } });
         world.forward(&call.ask_dynamodb("UpdateTable", &region, &change));
@@ -138,9 +138,11 @@ pub fn follow(world: &World, call: &Call) {
     }
 }
 
-fn added_with_key(call: &Call) -> Option<(String, String)> {
-    let create = &call.json["ReplicaUpdates"][0]["Create"];
-    Some((create["RegionName"].as_str()?.to_owned(), create["KMSMasterKeyId"].as_str()?.to_owned()))
+fn added_with_key(call: &Call) -> Vec<(String, String)> {
+    let updates = call.json["ReplicaUpdates"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let with_key = updates.iter().map(|update| &update["Create"]);
+    with_key.filter_map(|create| Some((text(&create["RegionName"])?, text(&create["KMSMasterKeyId"])?))).collect()
 }
 
 /// A look at a member is time going by: what was on its way arrives there.

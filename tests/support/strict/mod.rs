@@ -8,6 +8,7 @@ mod call;
 mod dynamodb;
 mod dynamodb_indexes;
 mod dynamodb_settings;
+mod dynamodb_strong;
 mod ec2;
 mod endpoints;
 mod gateways;
@@ -49,6 +50,7 @@ struct Memory {
     tables: dynamodb::Tables,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
+    strong: dynamodb_strong::Tables,
     /// NAT gateways that failed after they were asked for.
     failed: BTreeSet<slow::Who>,
     /// Removals that AWS takes its time for: sent on once the state has been shown.
