@@ -9,6 +9,7 @@ mod kinds;
 mod lifecycle;
 mod members;
 mod network;
+mod quotas;
 mod sandbox;
 mod signals;
 mod stacks;

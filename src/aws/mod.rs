@@ -10,6 +10,7 @@ mod hedge;
 pub mod inject;
 pub mod interfaces;
 pub mod pace;
+pub mod quotas;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

@@ -2,20 +2,24 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Result, bail};
 use tokio::time::Instant;
 
 use crate::{
-    aws::{Fleet, facts, sweep},
+    aws::{self, Fleet, facts, sweep},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard,
-        observe, order, posture, select, unused_adoptions,
+        observe, order, posture, quota, select, unused_adoptions,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
 };
+
+/// When a plan has to be there, whatever a region does: observing may take 24 s of it.
+const ENDS_WITHIN: Duration = Duration::from_secs(29);
 
 /// What changes how a plan is made.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +73,9 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.findings.extend(ordered.findings);
     let impossible = impossible(&plan, &held);
     plan.findings.extend(impossible);
+    if !asked.offline {
+        plan.findings.extend(quotas(&cx, &kinds, &plan, facts.account.as_deref(), read_at).await);
+    }
     (plan.graph, plan.gates, plan.drains) = (ordered.graph, ordered.gates, ordered.drains);
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
@@ -146,6 +153,16 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     let mut facts = reading.facts();
     facts.found = observed.found.iter().map(|found| (found.addr.clone(), found.clone())).collect();
     Ok((facts, observed))
+}
+
+/// Whether what the plan makes fits into the account's quotas; asked only for what is made, and never for long.
+async fn quotas(cx: &Cx, kinds: &Kinds, plan: &Plan, account: Option<&str>, read_at: Instant) -> Vec<Finding> {
+    let needs = quota::needs(kinds, &plan.steps);
+    let asked = needs.iter().map(|need| (need.region.clone(), need.quota)).collect();
+    let left = (read_at + ENDS_WITHIN).saturating_duration_since(Instant::now());
+    let within = left.clamp(Duration::from_secs(1), Duration::from_secs(5));
+    let measured = aws::quotas::measure(cx, account, asked, within).await;
+    quota::judge(needs.into_iter().zip(measured).collect())
 }
 
 fn note(code: &'static str, message: String) -> Finding {

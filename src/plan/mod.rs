@@ -8,6 +8,7 @@ mod halves;
 mod observe;
 mod order;
 mod posture;
+pub mod quota;
 mod select;
 
 use std::{collections::BTreeMap, time::Duration};

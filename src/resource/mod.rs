@@ -11,6 +11,7 @@ mod kind;
 mod life;
 pub mod owner;
 mod posture;
+pub mod quota;
 pub mod reference;
 
 pub use addr::{Addr, NotAnAddress, Region, Scope};
@@ -22,4 +23,5 @@ pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Replace, Scop
 pub use life::{Life, Patience, Status, Timing};
 pub use owner::Owner;
 pub use posture::Posture;
+pub use quota::{InUse, Measured, Quota};
 pub use reference::{Link, Output, Outputs, Ref};
