@@ -2,6 +2,7 @@
 mod architecture;
 mod docs;
 mod engine;
+mod existing;
 mod fields;
 mod found;
 mod independent;

@@ -4,6 +4,7 @@
 mod connect;
 pub mod enabled;
 pub mod errors;
+mod existing;
 pub mod facts;
 mod fleet;
 mod hedge;

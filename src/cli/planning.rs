@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::{
     aws::{self, Fleet, facts, sweep},
     plan::{
-        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard,
-        observe, order, posture, quota, select, unused_adoptions,
+        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, existing,
+        guard, observe, order, posture, quota, select, unused_adoptions,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
@@ -81,7 +81,9 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.refusals = refusals;
     plan.findings.extend(unused);
     plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
-    plan.findings.extend(not_built(&model));
+    if !asked.offline && !asked.destroy {
+        plan.findings.extend(existing::check(&model, &facts));
+    }
     Ok(Planned { plan, cx, kinds, read_at })
 }
 
@@ -108,7 +110,10 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
             Err(fault) => (Searched::default(), Some(fault)),
         }
     };
-    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &regions));
+    // What a destroy leaves alone is no reason to stop it.
+    let none = BTreeMap::new();
+    let named = model.network.as_ref().filter(|_| !asked.destroy).map_or(&none, |network| &network.existing);
+    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &regions, named));
     let search = async {
         let (searched, fault) = search.await;
         unswept = fault;
@@ -128,6 +133,9 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     let refused = reading.zones.iter().filter_map(|(region, zones)| Some((region, zones.as_ref().err()?)));
     let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
     observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "availability zones", fault.clone())));
+    let refused = reading.existing.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
+    let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
+    observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "existing network", fault.clone())));
     if !observed.faults.is_empty() {
         let list = observed.faults.iter().map(|(scope, kind, fault)| {
             let advice = fault.advice().map_or_else(String::new, |advice| format!("\n    hint: {advice}"));
@@ -136,7 +144,9 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
         bail!("AWS refused to be read, so nothing can be planned:\n{}", list.collect::<Vec<_>>().join("\n"));
     }
     for (region, state) in observed.regions.iter_mut().filter(|(_, state)| state.in_file) {
-        if let Some(Err(fault)) = reading.zones.get(region)
+        let failed = reading.zones.get(region).and_then(|zones| zones.as_ref().err());
+        let failed = failed.or_else(|| reading.existing.get(region).and_then(|found| found.as_ref().err()));
+        if let Some(fault) = failed
             && state.state == Reach::Reachable
         {
             (state.state, state.detail) = (Reach::Unreachable, Some(fault.to_string()));
@@ -165,10 +175,6 @@ async fn quotas(cx: &Cx, kinds: &Kinds, plan: &Plan, account: Option<&str>, read
     quota::judge(needs.into_iter().zip(measured).collect())
 }
 
-fn note(code: &'static str, message: String) -> Finding {
-    Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
-}
-
 /// Wants that no later run will find decidable, because all regions answered: half of what they belong to is not built.
 fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
     let mut said = BTreeSet::new();
@@ -186,15 +192,8 @@ fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
     first.map(finding).collect()
 }
 
-fn not_built(model: &Model) -> impl Iterator<Item = Finding> + '_ {
-    model.not_built.iter().map(|asked| Finding {
-        code: "network::not-built",
-        severity: Severity::Warning,
-        address: None,
-        line: Some(asked.line),
-        message: asked.message.clone(),
-        help: None,
-    })
+fn note(code: &'static str, message: String) -> Finding {
+    Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
 }
 
 /// Regions in rollout order, then what has none; kinds in the order of the registry.
