@@ -2,6 +2,7 @@
 mod architecture;
 mod docs;
 mod engine;
+mod existing;
 mod fields;
 mod found;
 mod independent;
@@ -9,6 +10,7 @@ mod kinds;
 mod lifecycle;
 mod members;
 mod network;
+mod quotas;
 mod sandbox;
 mod signals;
 mod stacks;

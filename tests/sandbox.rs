@@ -178,6 +178,34 @@ async fn connecting_takes_the_sandbox_before_everything_else() {
     assert_eq!(fleet.timing().longest_pause_between_looks, Some(Duration::from_millis(250)));
 }
 
+/// The second emulator: it is reached by the services that are its own, keeps accounts apart as the first does, and knows of no
+/// ECS service.
+#[tokio::test]
+async fn every_service_finds_its_emulator() {
+    use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+    let sandbox = Running { account: fresh_account(), ..running().clone() };
+    let direct = connect(Connect { sandbox: Some(sandbox.clone()), ..Connect::default() }).await.unwrap();
+    let (strict, _) = fleet(&sandbox.account);
+    let scaling = direct.region(&ireland()).autoscaling;
+    let register = scaling.register_scalable_target().service_namespace(ServiceNamespace::Ecs).resource_id("service/shop/api");
+    register.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).min_capacity(1).max_capacity(3).send().await.unwrap();
+    let targets = async |fleet: &mrctl::aws::Fleet, region: Region| {
+        let ask = fleet.region(&region).autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
+        ask.send().await.unwrap().scalable_targets().len()
+    };
+    assert_eq!((targets(&direct, ireland()).await, targets(&direct, virginia()).await), (1, 0));
+    assert_eq!(targets(&strict, ireland()).await, 1);
+    assert_eq!(targets(&fleet(&fresh_account()).0, ireland()).await, 0);
+
+    let quotas = strict.region(&ireland()).quotas;
+    let ask = || quotas.get_service_quota().service_code("ec2").quota_code("L-0263D0A3").send();
+    let value = async || ask().await.unwrap().quota().and_then(|quota| quota.value());
+    assert_eq!(value().await, Some(5.0));
+    let more = quotas.request_service_quota_increase().service_code("ec2").quota_code("L-0263D0A3").desired_value(9.0);
+    more.send().await.unwrap();
+    assert_eq!(value().await, Some(9.0));
+}
+
 #[tokio::test]
 async fn faults_into_anything_else_are_refused() {
     let options = Connect { endpoint_url: Some("https://example.com".to_owned()), inject: Some(faults("seed=1")), ..Connect::default() };
@@ -186,14 +214,23 @@ async fn faults_into_anything_else_are_refused() {
     assert!(matches!(connect(options).await.err(), Some(NotConnected::NotAnEndpoint(_))));
 }
 
+fn kill(pid: u32) {
+    assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_private_sandbox_ends_with_its_owner_and_the_shared_one_with_down() {
     let say = &mut |_: &str| {};
     let private = local::private(&home(), &fresh_account(), say).unwrap();
-    let address = private.running().endpoint.trim_start_matches("http://").to_owned();
-    assert!(std::net::TcpStream::connect(&address).is_ok());
+    let addresses = ["EC2", "Route 53"].map(|service| private.running().endpoint_of(service).trim_start_matches("http://").to_owned());
+    let answers = || addresses.clone().map(|address| std::net::TcpStream::connect(address).is_ok());
+    assert_ne!(addresses[0], addresses[1]);
+    assert_eq!(answers(), [true, true]);
     drop(private);
-    assert!(std::net::TcpStream::connect(&address).is_err());
+    assert_eq!(answers(), [false, false]);
 
     // A home of its own: the developer's shared sandbox is left alone. What is installed is borrowed.
     let elsewhere = tempfile::tempdir().unwrap();
@@ -211,7 +248,23 @@ fn a_private_sandbox_ends_with_its_owner_and_the_shared_one_with_down() {
     });
     assert_eq!(started.iter().filter(|running| running.started_now).count(), 1, "three at once start one");
     assert_eq!(started[0].endpoint, format!("http://127.0.0.1:{port}"));
-    let Status::Up(state) = local::status(here) else { panic!("it is up") };
+    let up = || match local::status(here) {
+        Status::Up(state) => state,
+        Status::Down => panic!("it is up"),
+    };
+    let first = up();
+
+    // One of the two crashed: the sandbox is not up any more, and what is left of it is ended before another is started.
+    kill(first.members[1].pid);
+    assert_eq!(local::status(here), Status::Down);
+    assert!(local::up(here, Some(port), &mut |_| {}).unwrap().started_now);
+    let state = up();
+    assert!(first.members.iter().all(|old| state.members.iter().all(|new| new.pid != old.pid)));
+    kill(state.members[1].pid);
+    assert!(local::down(here).unwrap());
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    assert!(local::up(here, Some(port), &mut |_| {}).unwrap().started_now);
+    let state = up();
     assert!(local::down(here).unwrap());
     assert_eq!(local::status(here), Status::Down);
     assert!(!local::down(here).unwrap());

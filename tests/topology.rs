@@ -69,7 +69,6 @@ fn every_valid_file_loads() {
     for (name, bytes) in valid() {
         let (_, report) = topology::load(&name, &bytes).unwrap_or_else(|report| panic!("{}", view::report::text(&report, false)));
         let expected: &[&str] = match name.as_str() {
-            "not_built_yet" => &["network::not-built"],
             "one_region" => &["region::single"],
             _ => &[],
         };
@@ -92,7 +91,6 @@ fn the_model_holds_what_the_file_says() {
     let two = model("two_regions");
     assert_eq!(two.network.unwrap().availability_zones, ZoneChoice::Count(3));
     assert_eq!(two.tables["Orders"].name, "shop-Orders");
-    assert!(two.not_built.is_empty());
 
     let many = model("written_in_many_ways");
     assert_eq!(many.account.as_deref(), Some("123456789012"));
@@ -113,9 +111,8 @@ fn the_model_holds_what_the_file_says() {
     assert_eq!(ids[&region("us-east-1")], ["use1-az1", "use1-az2"]);
     assert_eq!(ids[&region("eu-west-1")].len(), 3);
 
-    let asked = model("not_built_yet").not_built;
-    let asked: Vec<_> = asked.iter().map(|asked| (asked.line, asked.path.as_str())).collect();
-    assert_eq!(asked, [(12, "network.existing")]);
+    let existing = &model("existing").network.unwrap().existing[&region("us-east-1")];
+    assert_eq!((existing.line, existing.vpc.as_str(), existing.public_subnets.len()), (12, "vpc-00000001", 2));
 }
 
 #[test]

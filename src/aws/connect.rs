@@ -7,7 +7,7 @@ use aws_config::{
 };
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
 use aws_smithy_types::error::display::DisplayErrorContext;
-use aws_types::service_config::ServiceConfigKey;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use thiserror::Error;
 
 use super::{
@@ -22,6 +22,9 @@ const CREDENTIALS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The services that `Clients` has, by the names under which their endpoints are configured.
 const SERVICES: [&str; 6] = ["EC2", "DynamoDB", "Resource Groups Tagging API", "STS", "Application Auto Scaling", "Service Quotas"];
+
+/// The variable of an endpoint; with an underscore and a service's name behind it, that of one service.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// Which AWS, as whom, and how badly it behaves.
 #[derive(Clone, Debug, Default)]
@@ -74,17 +77,19 @@ pub async fn connect(options: Connect) -> Result<Fleet, NotConnected> {
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
     }
-    let endpoint = options.sandbox.as_ref().map(|sandbox| &sandbox.endpoint).or(options.endpoint_url.as_ref());
-    if let Some(endpoint) = endpoint {
+    if let Some(sandbox) = &options.sandbox {
+        loader = loader.credentials_provider(Credentials::new(&sandbox.account, "sandbox", None, None, "sandbox"));
+    } else if let Some(endpoint) = &options.endpoint_url {
         if host(endpoint).is_none() {
             return Err(NotConnected::NotAnEndpoint(endpoint.clone()));
         }
         loader = loader.endpoint_url(endpoint);
     }
-    if let Some(sandbox) = &options.sandbox {
-        loader = loader.credentials_provider(Credentials::new(&sandbox.account, "sandbox", None, None, "sandbox"));
+    let mut config = loader.load().await.into_builder().region(None);
+    if let Some(sandbox) = options.sandbox {
+        config = config.service_config(Endpoints(sandbox));
     }
-    let config = loader.load().await.into_builder().region(None).build();
+    let config = config.build();
     let local = endpoints_are_loopback(&config);
     if options.inject.is_some() && !local {
         return Err(NotConnected::InjectedIntoRealAws);
@@ -99,6 +104,17 @@ pub async fn connect(options: Connect) -> Result<Fleet, NotConnected> {
         wire = wire.with_recorder(recorder);
     }
     Ok(Fleet::new(config, wire))
+}
+
+/// The endpoints of a sandbox, in the place of those of the environment and the profile: it has one for some services and one for
+/// the rest, and an endpoint said in code would be that of every service.
+#[derive(Debug)]
+struct Endpoints(Running);
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        (key.env() == ENDPOINT).then(|| self.0.endpoint_of(key.service_id()).to_owned())
+    }
 }
 
 /// Asks for credentials once, so that their absence is one message and not one for each region and kind.
@@ -123,7 +139,7 @@ pub fn endpoints_are_loopback(config: &SdkConfig) -> bool {
         if config.get_origin("endpoint_url").is_client_config() {
             return None;
         }
-        let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+        let key = ServiceConfigKey::builder().service_id(service).env(ENDPOINT).profile("endpoint_url").build().ok()?;
         config.service_config()?.load_config(key)
     };
     SERVICES.iter().all(|service| own(service).as_deref().or(config.endpoint_url()).is_some_and(is_loopback))

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::Filter;
 use futures::future::join_all;
 
-use super::{Fleet, errors::fault, hedge::first_of, tags::filter};
-use crate::resource::{Class, Facts, Fault, Region, Zone};
+use super::{Fleet, errors::fault, existing, hedge::first_of, tags::filter};
+use crate::{
+    resource::{Class, ExistingFacts, Facts, Fault, Region, Zone},
+    topology::ExistingNetwork,
+};
 
 /// Whose credentials these are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,27 +23,36 @@ pub struct Identity {
 pub struct Reading {
     pub identity: Result<Identity, Fault>,
     pub zones: BTreeMap<Region, Result<Vec<Zone>, Fault>>,
+    /// Of the regions for which the topology names a VPC.
+    pub existing: BTreeMap<Region, Result<ExistingFacts, Fault>>,
 }
 
 impl Reading {
     /// The facts, with what failed left unknown; `found` is filled in by whoever observes.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        let known = |(region, zones): (&Region, &Result<Vec<Zone>, Fault>)| Some((region.clone(), zones.as_ref().ok()?.clone()));
         Facts {
             account: self.identity.as_ref().ok().map(|identity| identity.account.clone()),
             partition: self.identity.as_ref().ok().map(|identity| identity.partition.clone()),
-            zones: self.zones.iter().filter_map(known).collect(),
+            zones: known(&self.zones),
+            existing: known(&self.existing),
             found: BTreeMap::new(),
         }
     }
 }
 
-/// Reads the account from the first region that tells it, and the zones of all regions side by side.
-pub async fn read(fleet: &Fleet, regions: &[Region]) -> Reading {
+fn known<T: Clone>(read: &BTreeMap<Region, Result<T, Fault>>) -> BTreeMap<Region, T> {
+    read.iter().filter_map(|(region, answer)| Some((region.clone(), answer.as_ref().ok()?.clone()))).collect()
+}
+
+/// Reads the account from the first region that tells it, and the zones of all regions and the networks that the topology
+/// refers to side by side.
+pub async fn read(fleet: &Fleet, regions: &[Region], existing: &BTreeMap<Region, ExistingNetwork>) -> Reading {
     let zones = join_all(regions.iter().map(|region| async move { (region.clone(), zones(fleet, region).await) }));
-    let (identity, zones) = tokio::join!(first_of(regions, |region| async move { identity(fleet, &region).await }), zones);
-    Reading { identity, zones: zones.into_iter().collect() }
+    let existing = existing.iter().map(|(region, named)| async move { (region.clone(), existing::read(fleet, region, named).await) });
+    let identity = first_of(regions, |region| async move { identity(fleet, &region).await });
+    let (identity, zones, existing) = tokio::join!(identity, zones, join_all(existing));
+    Reading { identity, zones: zones.into_iter().collect(), existing: existing.into_iter().collect() }
 }
 
 async fn identity(fleet: &Fleet, region: &Region) -> Result<Identity, Fault> {

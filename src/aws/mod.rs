@@ -4,12 +4,14 @@
 mod connect;
 pub mod enabled;
 pub mod errors;
+mod existing;
 pub mod facts;
 mod fleet;
 mod hedge;
 pub mod inject;
 pub mod interfaces;
 pub mod pace;
+pub mod quotas;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

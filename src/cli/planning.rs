@@ -2,20 +2,24 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Result, bail};
 use tokio::time::Instant;
 
 use crate::{
-    aws::{Fleet, facts, sweep},
+    aws::{self, Fleet, facts, sweep},
     plan::{
-        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, guard,
-        observe, order, posture, select, unused_adoptions,
+        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, existing,
+        guard, observe, order, posture, quota, select, unused_adoptions,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
 };
+
+/// When a plan has to be there, whatever a region does: observing may take 24 s of it.
+const ENDS_WITHIN: Duration = Duration::from_secs(29);
 
 /// What changes how a plan is made.
 #[derive(Clone, Debug, Default)]
@@ -69,12 +73,17 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.findings.extend(ordered.findings);
     let impossible = impossible(&plan, &held);
     plan.findings.extend(impossible);
+    if !asked.offline {
+        plan.findings.extend(quotas(&cx, &kinds, &plan, facts.account.as_deref(), read_at).await);
+    }
     (plan.graph, plan.gates, plan.drains) = (ordered.graph, ordered.gates, ordered.drains);
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
     plan.findings.extend(unused);
     plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
-    plan.findings.extend(not_built(&model));
+    if !asked.offline && !asked.destroy {
+        plan.findings.extend(existing::check(&model, &facts));
+    }
     Ok(Planned { plan, cx, kinds, read_at })
 }
 
@@ -101,7 +110,10 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
             Err(fault) => (Searched::default(), Some(fault)),
         }
     };
-    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &regions));
+    // What a destroy leaves alone is no reason to stop it.
+    let none = BTreeMap::new();
+    let named = model.network.as_ref().filter(|_| !asked.destroy).map_or(&none, |network| &network.existing);
+    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &regions, named));
     let search = async {
         let (searched, fault) = search.await;
         unswept = fault;
@@ -121,6 +133,9 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     let refused = reading.zones.iter().filter_map(|(region, zones)| Some((region, zones.as_ref().err()?)));
     let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
     observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "availability zones", fault.clone())));
+    let refused = reading.existing.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
+    let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
+    observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "existing network", fault.clone())));
     if !observed.faults.is_empty() {
         let list = observed.faults.iter().map(|(scope, kind, fault)| {
             let advice = fault.advice().map_or_else(String::new, |advice| format!("\n    hint: {advice}"));
@@ -129,7 +144,9 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
         bail!("AWS refused to be read, so nothing can be planned:\n{}", list.collect::<Vec<_>>().join("\n"));
     }
     for (region, state) in observed.regions.iter_mut().filter(|(_, state)| state.in_file) {
-        if let Some(Err(fault)) = reading.zones.get(region)
+        let failed = reading.zones.get(region).and_then(|zones| zones.as_ref().err());
+        let failed = failed.or_else(|| reading.existing.get(region).and_then(|found| found.as_ref().err()));
+        if let Some(fault) = failed
             && state.state == Reach::Reachable
         {
             (state.state, state.detail) = (Reach::Unreachable, Some(fault.to_string()));
@@ -148,8 +165,14 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     Ok((facts, observed))
 }
 
-fn note(code: &'static str, message: String) -> Finding {
-    Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
+/// Whether what the plan makes fits into the account's quotas; asked only for what is made, and never for long.
+async fn quotas(cx: &Cx, kinds: &Kinds, plan: &Plan, account: Option<&str>, read_at: Instant) -> Vec<Finding> {
+    let needs = quota::needs(kinds, &plan.steps);
+    let asked = needs.iter().map(|need| (need.region.clone(), need.quota)).collect();
+    let left = (read_at + ENDS_WITHIN).saturating_duration_since(Instant::now());
+    let within = left.clamp(Duration::from_secs(1), Duration::from_secs(5));
+    let measured = aws::quotas::measure(cx, account, asked, within).await;
+    quota::judge(needs.into_iter().zip(measured).collect())
 }
 
 /// Wants that no later run will find decidable, because all regions answered: half of what they belong to is not built.
@@ -169,15 +192,8 @@ fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
     first.map(finding).collect()
 }
 
-fn not_built(model: &Model) -> impl Iterator<Item = Finding> + '_ {
-    model.not_built.iter().map(|asked| Finding {
-        code: "network::not-built",
-        severity: Severity::Warning,
-        address: None,
-        line: Some(asked.line),
-        message: asked.message.clone(),
-        help: None,
-    })
+fn note(code: &'static str, message: String) -> Finding {
+    Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
 }
 
 /// Regions in rollout order, then what has none; kinds in the order of the registry.

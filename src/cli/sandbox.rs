@@ -81,7 +81,8 @@ pub fn run(arguments: Arguments) -> Result<u8> {
                 anstream::println!("up at {} (account {})", state.running(false).endpoint, state.account);
                 for member in &state.members {
                     let (emulator, pid, started) = (&member.emulator, member.pid, member.started.strftime("%Y-%m-%d %H:%M:%S UTC"));
-                    anstream::println!("{emulator}: process {pid}, since {started}, output in {}", member.log.display());
+                    let port = member.port;
+                    anstream::println!("{emulator}: port {port}, process {pid}, since {started}, output in {}", member.log.display());
                 }
                 Ok(0)
             }

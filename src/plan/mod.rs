@@ -3,11 +3,13 @@
 //! In: wants, what was found, and which regions answered. Out: a [`Plan`] of steps and a graph of operations. Pure and
 //! synchronous but for `observe`, which is the only part of planning that talks to AWS.
 mod decide;
+pub mod existing;
 mod guard;
 mod halves;
 mod observe;
 mod order;
 mod posture;
+pub mod quota;
 mod select;
 
 use std::{collections::BTreeMap, time::Duration};

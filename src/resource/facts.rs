@@ -1,12 +1,42 @@
 //! Facts: what has to be known about an account before anyone can say what is wanted in it.
 use std::collections::BTreeMap;
 
+use ipnet::Ipv4Net;
+
 use super::{Addr, Doc, Found, Region};
 
 /// One availability zone, by the id that means the same place in every account (`use1-az1`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Zone {
     pub id: String,
+}
+
+/// A VPC that the topology refers to and never touches, as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingVpc {
+    pub id: String,
+    /// Every IPv4 range, the first one first.
+    pub ranges: Vec<Ipv4Net>,
+    pub dns_support: bool,
+    pub dns_hostnames: bool,
+}
+
+/// One of its subnets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingSubnet {
+    pub id: String,
+    pub vpc: String,
+    pub zone: Zone,
+    pub range: Ipv4Net,
+}
+
+/// `network.existing` of one region, as far as it is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExistingFacts {
+    pub vpc: Option<ExistingVpc>,
+    /// In the order of the file; without those that are not there.
+    pub private_subnets: Vec<ExistingSubnet>,
+    pub public_subnets: Vec<ExistingSubnet>,
 }
 
 /// Read first, then given to `Kind::desired`.
@@ -18,6 +48,8 @@ pub struct Facts {
     pub partition: Option<String>,
     /// The zones of each region that answered, in the order in which they are to be used.
     pub zones: BTreeMap<Region, Vec<Zone>>,
+    /// The networks that the topology refers to, of each region that answered.
+    pub existing: BTreeMap<Region, ExistingFacts>,
     /// What was found, by address: some wants keep what was decided when a thing was made (a subnet its zone).
     pub found: BTreeMap<Addr, Found<Doc>>,
 }

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Posture, Region, Status};
+use super::{Addr, Change, Cx, Doc, Facts, Fault, Life, Outputs, Patience, Posture, Quota, Region, Status};
 use crate::topology::Model;
 
 /// What is wanted at an address.
@@ -145,6 +145,9 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
+    /// The AWS quota of which each takes one.
+    const QUOTA: Option<Quota> = None;
+
     /// Whether a create may leave differences that an update has to bring in line (a DynamoDB replica carries no marks).
     const UNFINISHED: bool = false;
 
@@ -210,6 +213,7 @@ pub struct Traits {
     pub lets_go: bool,
     pub twice: bool,
     pub unfinished: bool,
+    pub quota: Option<Quota>,
 }
 
 /// The same verbs over documents.
@@ -283,6 +287,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             lets_go: K::LETS_GO,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
+            quota: K::QUOTA,
         }
     }
 

@@ -11,15 +11,17 @@ mod kind;
 mod life;
 pub mod owner;
 mod posture;
+pub mod quota;
 pub mod reference;
 
 pub use addr::{Addr, NotAnAddress, Region, Scope};
 pub use cx::{Cx, Memo};
 pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
-pub use facts::{Facts, KNOWN_AT_PLAN, Zone};
+pub use facts::{ExistingFacts, ExistingSubnet, ExistingVpc, Facts, KNOWN_AT_PLAN, Zone};
 pub use fault::{Class, Fault};
 pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Replace, Scopes, Traffic, Traits, Verb, Want};
 pub use life::{Life, Patience, Status, Timing};
 pub use owner::Owner;
 pub use posture::Posture;
+pub use quota::{InUse, Measured, Quota};
 pub use reference::{Link, Output, Outputs, Ref};

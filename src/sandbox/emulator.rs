@@ -7,7 +7,6 @@ pub(super) enum Serves {
     /// All that no other emulator claims: its address is `AWS_ENDPOINT_URL`.
     TheRest,
     /// Only these, each through `AWS_ENDPOINT_URL_<SERVICE>`; names as in that variable, for example `ROUTE_53`.
-    #[expect(dead_code, reason = "the second emulator comes with the first kind that needs it")]
     Only(&'static [&'static str]),
 }
 
@@ -40,8 +39,10 @@ pub(super) struct Emulator {
 /// What all emulators need, pinned with hashes.
 pub(super) const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// The emulators, started in this order.
-pub(super) const EMULATORS: [Emulator; 1] = [Emulator {
+/// The emulators. Both see the same account, and take an access key of twelve digits for another one.
+pub(super) const EMULATORS: [&Emulator; 2] = [&MINISTACK, &MOTO];
+
+const MINISTACK: Emulator = Emulator {
     name: "MiniStack",
     module: "ministack.app",
     serves: Serves::TheRest,
@@ -77,7 +78,33 @@ pub(super) const EMULATORS: [Emulator; 1] = [Emulator {
         "IOT_MTLS_ENABLED",
     ],
     health: "/_ministack/health",
-}];
+};
+
+/// What MiniStack does not have, or not with what mrctl needs of it: replicas and recovery windows of secrets, for example.
+const MOTO: Emulator = Emulator {
+    name: "moto",
+    module: "moto.server",
+    serves: Serves::Only(&["ROUTE_53", "APPLICATION_AUTO_SCALING", "SECRETS_MANAGER", "SERVICE_QUOTAS"]),
+    patches: include_str!("patches/moto.py"),
+    settings: |setup| {
+        vec![
+            // It binds 127.0.0.1 unless told otherwise.
+            ("MOTO_PORT", setup.port.to_string()),
+            ("MOTO_ACCOUNT_ID", setup.account.to_owned()),
+            ("MRCTL_SANDBOX_TOKEN", setup.token.to_owned()),
+            ("TMPDIR", setup.scratch.display().to_string()),
+        ]
+    },
+    not_inherited: &[
+        "INITIAL_NO_AUTH_ACTION_COUNT",
+        "MOTO_ALLOW_NONEXISTENT_REGION",
+        "MOTO_ENABLE_ISO_REGIONS",
+        "MOTO_IAM_LOAD_MANAGED_POLICIES",
+        "TEST_PROXY_MODE",
+        "TEST_SERVER_MODE",
+    ],
+    health: "/_mrctl/health",
+};
 
 /// The variables that no emulator may see: it must never act with the user's own credentials.
 pub(super) const CREDENTIALS: [&str; 6] = [

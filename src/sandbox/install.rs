@@ -33,7 +33,7 @@ pub(super) fn installed(home: &Path, say: Say<'_>) -> Result<PathBuf, SandboxErr
         return Ok(python);
     }
     let system = system_python()?;
-    say("installing the local AWS (once, about 20 MB from PyPI)");
+    say("installing the local AWS (once, about 35 MB from PyPI)");
     if environment.exists() {
         // Left behind by a run that was killed while it installed.
         fs::remove_dir_all(&environment).map_err(|why| SandboxError::file(&environment, why))?;
@@ -144,6 +144,6 @@ mod tests {
             assert!(entry.contains("==") && entry.contains("--hash=sha256:"), "{entry}");
             names += 1;
         }
-        assert_eq!(names, 21);
+        assert_eq!(names, 41);
     }
 }

@@ -43,6 +43,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// Where a service is answered, by the id that the SDK has for it: `Route 53`.
+    #[must_use]
+    pub fn endpoint_of(&self, service_id: &str) -> &str {
+        let variable = format!("AWS_ENDPOINT_URL_{}", service_id.to_uppercase().replace(' ', "_"));
+        self.endpoints.iter().find(|(name, _)| *name == variable).map_or(&self.endpoint, |(_, address)| address)
+    }
+
     /// The environment in which any AWS tool talks to this sandbox.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
@@ -106,44 +113,49 @@ pub fn up(home: &Path, port: Option<u16>, say: Say<'_>) -> Result<Running, Sandb
         let elsewhere = port.is_some_and(|port| state.members.iter().all(|member| member.port != port));
         return if elsewhere { Err(SandboxError::ElsewhereAlready(running.endpoint)) } else { Ok(running) };
     }
+    end_all(home)?;
     let python = install::installed(home, say)?;
     let port = match port {
         Some(port) => process::free_port(Some(port))?,
         None => process::free_port(Some(USUAL_PORT)).or_else(|_| process::free_port(None))?,
     };
     let mut state = State { account: ACCOUNT.to_owned(), members: Vec::new() };
-    for emulator in &EMULATORS {
-        let port = if emulator.serves == Serves::TheRest { port } else { process::free_port(None)? };
-        // Written at once: a run that is killed in between leaves none that nobody knows of.
-        let note = |member| {
-            state.members.push(member);
-            state.write(home)
-        };
-        // It goes on without us; the child's handle is not needed to end it.
-        drop(launch(home, &python, emulator, (port, ACCOUNT), Life::Detached, note)?);
+    // Written before it answers: a run that is killed in between leaves none that nobody knows of.
+    let started = launch(home, &python, &mut state, Some(port), Life::Detached, |state| state.write(home));
+    if started.is_err() {
+        State::forget(home);
     }
+    // They go on without us; the children's handles are not needed to end them.
+    drop(started?);
     let running = state.running(true);
     say(&format!("the local AWS is up at {}; `mrctl sandbox down` ends it", running.endpoint));
     Ok(running)
 }
 
-/// Ends the shared sandbox, with everything in it.
+/// Ends the shared sandbox, with everything in it. Says whether there was anything to end.
 ///
 /// # Errors
 /// It does not end.
 pub fn down(home: &Path) -> Result<bool, SandboxError> {
     let _lock = install::lock(home, "state.lock")?;
-    let Status::Up(state) = State::read(home) else {
-        State::forget(home);
-        return Ok(false);
-    };
-    for member in &state.members {
+    end_all(home)
+}
+
+/// Ends what is left of the shared sandbox: of one that crashed, or was started by another version, some may still be there.
+fn end_all(home: &Path) -> Result<bool, SandboxError> {
+    let members = State::written(home).map(|state| state.members).unwrap_or_default();
+    let there: Vec<&Member> = members.iter().filter(|member| member.answers()).collect();
+    for member in &there {
         if !process::end_detached(member.pid, || member.answers()) {
             return Err(SandboxError::DoesNotEnd(member.pid));
         }
     }
+    for member in &members {
+        // What cannot be removed is in the user's cache, where it may be removed at any time.
+        let _ = fs::remove_dir_all(scratch(home, &member.emulator, member.port));
+    }
     State::forget(home);
-    Ok(true)
+    Ok(!there.is_empty())
 }
 
 /// Whether the shared sandbox is there, by asking it.
@@ -188,38 +200,61 @@ pub fn private(home: &Path, account: &str, say: Say<'_>) -> Result<Private, Sand
     let scratch = home.join(format!("private-{}-{:08x}", std::process::id(), fastrand::u32(..)));
     let running = Running { endpoint: String::new(), endpoints: Vec::new(), account: account.to_owned(), started_now: true };
     let mut private = Private { running, children: Vec::new(), scratch };
-    for emulator in &EMULATORS {
-        let note = |member| {
-            state.members.push(member);
-            Ok(())
-        };
-        let port = process::free_port(None)?;
-        private.children.push(launch(&private.scratch, &python, emulator, (port, account), Life::Parent(&private.scratch), note)?);
-    }
+    private.children = launch(&private.scratch, &python, &mut state, None, Life::Parent(&private.scratch), |_| Ok(()))?;
     private.running = state.running(true);
     Ok(private)
 }
 
-/// Starts one emulator and waits until it answers; `note` hears of it before it does.
+/// Starts all emulators at once and waits until each answers. `note` hears of every one as soon as it is started; `port` is for
+/// the one that answers for most services, the others get a free one.
 fn launch(
+    folder: &Path,
+    python: &Path,
+    state: &mut State,
+    port: Option<u16>,
+    life: Life<'_>,
+    note: impl Fn(&State) -> Result<(), SandboxError>,
+) -> Result<Vec<Child>, SandboxError> {
+    let mut children = Vec::new();
+    let started = (|| {
+        fs::create_dir_all(folder).map_err(|why| SandboxError::file(folder, why))?;
+        for emulator in EMULATORS {
+            let port = port.filter(|_| emulator.serves == Serves::TheRest).map_or_else(|| process::free_port(None), Ok)?;
+            let (child, member) = start(folder, python, emulator, (port, &state.account), life)?;
+            children.push(child);
+            state.members.push(member);
+            note(state)?;
+        }
+        for ((child, emulator), member) in children.iter_mut().zip(EMULATORS).zip(&state.members) {
+            process::answering(child, emulator, member)?;
+        }
+        Ok(())
+    })();
+    match started {
+        Ok(()) => Ok(children),
+        Err(why) => {
+            children.into_iter().for_each(process::end);
+            Err(why)
+        }
+    }
+}
+
+/// Starts one emulator, without waiting for it.
+fn start(
     folder: &Path,
     python: &Path,
     emulator: &Emulator,
     (port, account): (u16, &str),
     life: Life<'_>,
-    note: impl FnOnce(Member) -> Result<(), SandboxError>,
-) -> Result<Child, SandboxError> {
+) -> Result<(Child, Member), SandboxError> {
     let token = format!("mrctl-{:016x}", fastrand::u64(..));
-    let scratch = folder.join(format!("{}-{port}", emulator.name.to_lowercase()));
-    fs::create_dir_all(folder).map_err(|why| SandboxError::file(folder, why))?;
-    let log = folder.join(format!("{}.log", emulator.name.to_lowercase()));
-    let setup = Setup { port, account, token: &token, scratch: &scratch };
-    let child = process::start(python, emulator, &setup, life, &log)?;
-    let (name, pid, started) = (emulator.name.to_owned(), child.id(), jiff::Timestamp::now());
-    if let Err(why) = note(Member { emulator: name, port, pid, token: token.clone(), started, log: log.clone() }) {
-        // One that nobody knows of could never be ended.
-        process::end(child);
-        return Err(why);
-    }
-    process::answering(child, emulator, &setup, &log)
+    let (scratch, log) = (scratch(folder, emulator.name, port), folder.join(format!("{}.log", emulator.name.to_lowercase())));
+    let child = process::start(python, emulator, &Setup { port, account, token: &token, scratch: &scratch }, life, &log)?;
+    let (pid, started) = (child.id(), jiff::Timestamp::now());
+    Ok((child, Member { emulator: emulator.name.to_owned(), port, pid, token, started, log }))
+}
+
+/// The folder for whatever an emulator writes.
+fn scratch(folder: &Path, emulator: &str, port: u16) -> PathBuf {
+    folder.join(format!("{}-{port}", emulator.to_lowercase()))
 }

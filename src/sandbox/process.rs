@@ -12,6 +12,7 @@ use std::{
 use super::{
     SandboxError,
     emulator::{CREDENTIALS, Emulator, Setup},
+    state::Member,
 };
 
 /// How long an emulator may take until it answers; measured: a quarter of a second, some seconds on a machine under load.
@@ -53,19 +54,18 @@ pub(super) fn start(python: &Path, emulator: &Emulator, setup: &Setup<'_>, life:
     command.spawn().map_err(|why| SandboxError::NotStarted { name: emulator.name, reason: why.to_string(), log: log.to_owned() })
 }
 
-/// Waits until a child of ours answers; one that does not is ended.
-pub(super) fn answering(mut child: Child, emulator: &Emulator, setup: &Setup<'_>, log: &Path) -> Result<Child, SandboxError> {
-    let failed = |reason: String| SandboxError::NotStarted { name: emulator.name, reason, log: log.to_owned() };
+/// Waits until a child of ours answers.
+pub(super) fn answering(child: &mut Child, emulator: &Emulator, member: &Member) -> Result<(), SandboxError> {
+    let failed = |reason: String| SandboxError::NotStarted { name: emulator.name, reason, log: member.log.clone() };
     let started = Instant::now();
     loop {
-        if answers(setup.port, emulator.health, setup.token) {
-            return Ok(child);
+        if member.answers() {
+            return Ok(());
         }
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(failed(format!("it ended with {status}: {}", last_line(log))));
+            return Err(failed(format!("it ended with {status}: {}", last_line(&member.log))));
         }
         if started.elapsed() > STARTS_WITHIN {
-            end(child);
             return Err(failed(format!("it did not answer within {} s", STARTS_WITHIN.as_secs())));
         }
         thread::sleep(Duration::from_millis(25));

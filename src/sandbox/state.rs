@@ -30,7 +30,7 @@ pub struct Member {
 impl Member {
     /// The entry of the table that it was started from; none after an update of mrctl that dropped it.
     fn emulator(&self) -> Option<&'static Emulator> {
-        EMULATORS.iter().find(|emulator| emulator.name == self.emulator)
+        EMULATORS.into_iter().find(|emulator| emulator.name == self.emulator)
     }
 
     /// Whether it is still there, by asking it.
@@ -62,11 +62,14 @@ impl State {
 
     /// What was written, when all of it still answers.
     pub(super) fn read(home: &Path) -> Status {
-        let text = fs::read(Self::path(home)).unwrap_or_default();
-        match serde_json::from_slice::<Self>(&text) {
-            Ok(state) if state.members.len() == EMULATORS.len() && state.members.iter().all(Member::answers) => Status::Up(state),
-            _ => Status::Down,
-        }
+        let Some(state) = Self::written(home) else { return Status::Down };
+        let has = |emulator: &&Emulator| state.members.iter().any(|member| member.emulator == emulator.name && member.answers());
+        if EMULATORS.iter().all(has) { Status::Up(state) } else { Status::Down }
+    }
+
+    /// What was written, whether it still answers or not: some of it may, after a crash or an update of mrctl.
+    pub(super) fn written(home: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(Self::path(home)).ok()?).ok()
     }
 
     pub(super) fn write(&self, home: &Path) -> Result<(), SandboxError> {

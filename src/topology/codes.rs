@@ -92,7 +92,6 @@ codes! {
     NETWORK_ZONE_ID Error "network::zone-id" "A zone id looks like `use1-az1`. Zone *names* such as `us-east-1a` mean different places in different accounts and are not accepted. The id's first part names its region, which must be a region of the file."
     NETWORK_ENDPOINT Error "network::endpoint" "The name of an endpoint is the last part of its service name, without `com.amazonaws.REGION.`: for example `s3`, `dynamodb`, `ecr.api`. It has lower-case letters, digits, dots and hyphens."
     NETWORK_EXISTING Error "network::existing" "`network.existing` refers to a VPC and its subnets by id (`vpc-…`, `subnet-…`, eight or seventeen hexadecimal digits), under a region of the file."
-    NETWORK_NOT_BUILT Warning "network::not-built" "The file asks for something in `network` that this version of mrctl does not build yet: existing VPCs. Everything else is built, and the warning is repeated in every plan."
     TABLE_NAME Error "table::name" "The name of a DynamoDB table has 3 to 255 letters, digits and `_ . -`. It is `<stack>-<key>` unless `name` says otherwise."
     TABLE_NAME_TAKEN Error "table::name-taken" "Two tables of the topology would have the same name in DynamoDB."
     TABLE_ATTRIBUTE Error "table::attribute" "The name of a key attribute has 1 to 255 characters."

@@ -118,10 +118,9 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
         account: draft.account.as_ref().map(|account| account.value.clone()),
         tags: resolved.tags.iter().cloned().collect(),
         regions,
-        network: draft.network.as_ref().map(|network| network_model(draft, network)),
+        network: draft.network.as_ref().map(|network| network_model(draft, network, text)),
         tables: IndexMap::new(),
         rollout,
-        not_built: draft.network.as_ref().map(|network| not_built(network, text)).unwrap_or_default(),
     };
     let order = model.rollout_order();
     for table in &draft.tables {
@@ -133,13 +132,7 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
     model
 }
 
-fn not_built(network: &NetworkDraft, text: &str) -> Vec<NotBuilt> {
-    let line = |span: Span| position(text, span.start).0;
-    let found = checks::not_built(network).into_iter();
-    found.map(|(span, path, message)| NotBuilt { line: line(span), path: path.to_owned(), message }).collect()
-}
-
-fn network_model(draft: &Draft, network: &NetworkDraft) -> Network {
+fn network_model(draft: &Draft, network: &NetworkDraft, text: &str) -> Network {
     let codes = draft.region_codes();
     let texts = |list: &[At<String>]| list.iter().map(|item| item.value.clone()).collect::<Vec<_>>();
     let zones = match &network.zones {
@@ -159,7 +152,8 @@ fn network_model(draft: &Draft, network: &NetworkDraft) -> Network {
         let found = found.as_ref()?;
         let vpc = found.vpc.as_ref()?.value.clone();
         let (public_subnets, private_subnets) = (texts(&found.public_subnets), texts(&found.private_subnets));
-        Some((Region::new(&region.value), ExistingNetwork { vpc, public_subnets, private_subnets }))
+        let line = position(text, region.span.start).0;
+        Some((Region::new(&region.value), ExistingNetwork { line, vpc, public_subnets, private_subnets }))
     });
     Network {
         availability_zones: zones,

@@ -20,8 +20,6 @@ pub struct Model {
     /// By the key in the file, in its order.
     pub tables: IndexMap<String, Table>,
     pub rollout: Rollout,
-    /// What the file asks for and this version does not build yet; shown in every plan.
-    pub not_built: Vec<NotBuilt>,
 }
 
 impl Model {
@@ -79,6 +77,8 @@ pub enum Peering {
 /// `network.existing.<region>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExistingNetwork {
+    /// Where the region stands in the file, from 1: what is wrong with the VPC shows only when AWS is read.
+    pub line: usize,
     pub vpc: String,
     pub public_subnets: Vec<String>,
     pub private_subnets: Vec<String>,
@@ -201,14 +201,4 @@ impl Default for Rollout {
     fn default() -> Self {
         Self { order: Vec::new(), bake: Duration::from_secs(120), gate_timeout: Duration::from_secs(900) }
     }
-}
-
-/// Something that was asked for and is not built by this version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotBuilt {
-    /// Where it stands in the file, from 1.
-    pub line: usize,
-    /// For example `network.nat_gateways`.
-    pub path: String,
-    pub message: String,
 }

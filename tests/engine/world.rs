@@ -406,6 +406,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         lets_go: false,
         twice: false,
         unfinished: false,
+        quota: None,
     };
     let all = [
         Traits { twice: true, ..plain("p.net", &["cidr"]) },

@@ -100,12 +100,23 @@ fn shared() -> Vec<Case> {
 
 fn network() -> Vec<Case> {
     let (network, table) = (with_network(), with_table());
-    let not_built = Nothing("not built yet, which every plan says");
+    let not_touched = Nothing("a network that is referred to is not touched");
     let no_network = Nothing("only a network uses the range");
-    let vpc = |id: &str| json!({ "vpc": format!("vpc-0123456{id}") });
+    // The default VPC and its subnets, which the local AWS has in every region; no other.
+    let vpc = || json!({ "vpc": "vpc-00000001" });
     let mut referred = network.clone();
-    referred["network"]["existing"] = json!({ "us-east-1": vpc("7") });
-    let subnets = || always(not_built, [json!(["subnet-01234567"]), json!(["subnet-89abcdef"]), GONE]);
+    referred["network"]["existing"] = json!({ "us-east-1": vpc() });
+    let subnets = || {
+        let (one, two, three) = ("subnet-00000001", "subnet-00000002", "subnet-00000003");
+        let none = (json!([one, "subnet-89abcdef"]), Stopped);
+        [
+            (json!([one, two]), not_touched),
+            (json!([two, three]), not_touched),
+            none,
+            (json!([two, three]), not_touched),
+            (GONE, not_touched),
+        ]
+    };
     let mut defaults = network.clone();
     defaults["network"] = json!({});
     vec![
@@ -125,10 +136,15 @@ fn network() -> Vec<Case> {
             "network.existing",
             &network,
             "/network/existing",
-            always(Change, [json!({ "us-east-1": vpc("7") }), json!({ "eu-west-1": vpc("8") }), GONE]),
+            always(Change, [json!({ "us-east-1": vpc() }), json!({ "eu-west-1": vpc() }), GONE]),
         ),
-        case("network.existing.*", &network, "/network/existing/us-east-1", [(vpc("7"), Change), (vpc("8"), not_built), (GONE, Change)]),
-        case("existing_network.vpc", &referred, "/network/existing/us-east-1/vpc", [(json!("vpc-89abcdef"), not_built)]),
+        case(
+            "network.existing.*",
+            &network,
+            "/network/existing/us-east-1",
+            [(vpc(), Change), (json!({ "vpc": "vpc-89abcdef" }), Stopped), (GONE, Change)],
+        ),
+        case("existing_network.vpc", &referred, "/network/existing/us-east-1/vpc", [(json!("vpc-89abcdef"), Stopped)]),
         case("existing_network.public_subnets", &referred, "/network/existing/us-east-1/public_subnets", subnets()),
         case("existing_network.private_subnets", &referred, "/network/existing/us-east-1/private_subnets", subnets()),
     ]

@@ -51,7 +51,7 @@ impl Bench {
     pub async fn new(name: &str) -> Self {
         let (model, _) = topology::load(name, &topologies::valid()[name]).expect("a valid file");
         let (fleet, recorder) = fleet(&fresh_account());
-        let facts = facts::read(&fleet, &model.rollout_order()).await.facts();
+        let facts = facts::read(&fleet, &model.rollout_order(), &std::collections::BTreeMap::new()).await.facts();
         let kinds = mrctl::kinds::all();
         let wants = kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect();
         drop(recorder.take());

@@ -32,15 +32,16 @@ pub fn running() -> &'static Running {
 /// What stands in front of it and refuses what AWS refuses.
 pub fn strict() -> &'static Strict {
     static SHARED: OnceLock<Strict> = OnceLock::new();
-    SHARED.get_or_init(|| Strict::start(&running().endpoint))
+    SHARED.get_or_init(|| Strict::start(running()))
 }
 
-/// An account that no other test uses.
+/// An account that no other test uses. As access key it keeps everything of a test apart, in both emulators: MiniStack takes
+/// twelve digits for an account, and moto is made to do so too (`src/sandbox/patches/moto.py`).
 pub fn fresh_account() -> String {
     format!("{:012}", fastrand::u64(100_000_000_000..1_000_000_000_000))
 }
 
-/// The configuration for one account of the local AWS.
+/// The configuration for one account of the local AWS; the strict layer sends each service to its emulator.
 pub fn config(account: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -11,10 +11,11 @@ use super::{
 use crate::{
     aws::{
         errors::{fault, maybe},
+        quotas,
         tags::{change_ec2, of_this_stack, ours, sent_once, specification},
     },
     outputs,
-    resource::{Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Status, Tags, Verb, Want},
+    resource::{Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Quota, Status, Tags, Verb, Want},
     topology::Model,
 };
 
@@ -54,12 +55,13 @@ impl Kind for ElasticIp {
     const PATIENCE: Patience = Patience::of(2, 5, 10);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (Verb::Observe, &["ec2:DescribeAddresses"]),
-        (Verb::Create, &["ec2:AllocateAddress", "ec2:CreateTags"]),
+        (Verb::Create, &["ec2:AllocateAddress", "ec2:CreateTags", "servicequotas:GetServiceQuota"]),
         (Verb::Update, &["ec2:CreateTags", "ec2:DeleteTags"]),
         (Verb::Delete, &["ec2:ReleaseAddress"]),
     ];
     // AllocateAddress has no token: sent twice, it leaks an address that costs money (field guide 2.4 item 2).
     const TWICE: bool = true;
+    const QUOTA: Option<Quota> = Some(quotas::ELASTIC_IPS);
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let of_region = networks(model)

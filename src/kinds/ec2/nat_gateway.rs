@@ -10,10 +10,13 @@ use super::{
 use crate::{
     aws::{
         errors::{fault, maybe},
+        quotas,
         tags::{change_ec2, of_this_stack, ours, sent_once, specification},
     },
     outputs,
-    resource::{Addr, After, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want},
+    resource::{
+        Addr, After, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Quota, Ref, Region, Scope, Status, Tags, Verb, Want,
+    },
     topology::{Model, NatGateways, Network},
 };
 
@@ -71,7 +74,7 @@ impl Kind for NatGateway {
     const PATIENCE: Patience = Patience::of(5, 10, 30);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (Verb::Observe, &["ec2:DescribeNatGateways"]),
-        (Verb::Create, &["ec2:CreateNatGateway", "ec2:CreateTags"]),
+        (Verb::Create, &["ec2:CreateNatGateway", "ec2:CreateTags", "servicequotas:GetServiceQuota", "ec2:DescribeSubnets"]),
         (Verb::Update, &["ec2:CreateTags", "ec2:DeleteTags"]),
         (Verb::Delete, &["ec2:DeleteNatGateway"]),
     ];
@@ -80,6 +83,7 @@ impl Kind for NatGateway {
     /// Routes to it become black holes (field guide 2.4 item 6).
     const LETS_GO: bool = true;
     const TWICE: bool = true;
+    const QUOTA: Option<Quota> = Some(quotas::NAT_GATEWAYS);
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let of_region = networks(model).flat_map(|(region, _, network)| {

@@ -8,10 +8,13 @@ use crate::{
     aws::{
         errors::{fault, maybe},
         interfaces::{self, Within},
+        quotas,
         tags::{change_ec2, filter, is_ours, of_this_stack, ours, sent_once, specification},
     },
     outputs,
-    resource::{Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Verb, Want},
+    resource::{
+        Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Quota, Region, Status, Tags, Verb, Want,
+    },
     topology::{Model, Network},
 };
 
@@ -59,7 +62,7 @@ impl Kind for Vpc {
     const PATIENCE: Patience = Patience::of(2, 5, 5);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (Verb::Observe, &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"]),
-        (Verb::Create, &["ec2:CreateVpc", "ec2:CreateTags"]),
+        (Verb::Create, &["ec2:CreateVpc", "ec2:CreateTags", "servicequotas:GetServiceQuota"]),
         (Verb::Update, &["ec2:ModifyVpcAttribute", "ec2:CreateTags", "ec2:DeleteTags"]),
         (
             Verb::Delete,
@@ -75,6 +78,7 @@ impl Kind for Vpc {
         ),
     ];
     const TWICE: bool = true;
+    const QUOTA: Option<Quota> = Some(quotas::VPCS);
 
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
         let want = |(region, cidr, _): (&Region, Ipv4Net, &Network)| {

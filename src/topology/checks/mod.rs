@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{decode::Draft, report::Problem};
 
-pub use network::{not_built, zone_region};
+pub use network::zone_region;
 pub use tables::member_codes;
 
 /// Runs every check. The names of the tables, with placeholders filled in, by key; and the tags likewise.

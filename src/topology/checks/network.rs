@@ -6,7 +6,7 @@ use crate::topology::{
     codes,
     decode::{Draft, NetworkDraft, Zones},
     node::shortened,
-    report::{At, Problem, Span},
+    report::{At, Problem},
     suggest,
 };
 
@@ -32,21 +32,6 @@ pub fn network(draft: &Draft, problems: &mut Vec<Problem>) {
     }
     endpoints(network, problems);
     existing(draft, network, problems);
-    problems.extend(not_built(network).into_iter().map(|(span, path, message)| {
-        Problem::new(codes::NETWORK_NOT_BUILT, message)
-            .at(span, format!("`{path}` is not built yet"))
-            .help("everything else is built; the warning is repeated in every plan until the setting is removed")
-    }));
-}
-
-/// What the section asks for and this version does not build: where it stands, its path, and what to say.
-pub fn not_built(network: &NetworkDraft) -> Vec<(Span, &'static str, String)> {
-    let mut found = Vec::new();
-    if let Some((region, _)) = network.existing.first() {
-        let message = "existing VPCs are not used yet: their regions get no network".to_owned();
-        found.push((region.span, "network.existing", message));
-    }
-    found
 }
 
 /// The region that a zone id such as `use1-az1` lies in, out of those given.

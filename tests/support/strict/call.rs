@@ -9,12 +9,16 @@ use tiny_http::{Header, Request};
 pub struct Call {
     pub account: String,
     pub region: String,
+    /// As it is signed for: `ec2`, `application-autoscaling`.
     pub service: String,
     pub operation: String,
     /// The fields of the query protocol (EC2).
     pub fields: BTreeMap<String, String>,
     /// The body of the JSON protocol (DynamoDB).
     pub json: Value,
+    pub method: String,
+    /// The path with its query: Route 53 says there what is asked.
+    pub path: String,
     pub head: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -54,7 +58,8 @@ impl Call {
         let fields: BTreeMap<String, String> = if is_json { BTreeMap::new() } else { form_urlencoded::parse(&body).into_owned().collect() };
         let operation = if is_json { target } else { fields.get("Action").cloned().unwrap_or_default() };
         let json = serde_json::from_slice(&body).unwrap_or_default();
-        Ok(Self { account, region, service, operation, fields, json, head, body })
+        let (method, path) = (request.method().to_string(), request.url().to_owned());
+        Ok(Self { account, region, service, operation, fields, json, method, path, head, body })
     }
 
     /// A field of the query protocol.

@@ -25,6 +25,7 @@ use std::{
 
 use call::{Answer, Call, Refusal};
 use jiff::{SignedDuration, Timestamp};
+use mrctl::sandbox::Running;
 use slow::Slow;
 use tiny_http::{Response, Server};
 
@@ -39,7 +40,7 @@ pub struct Strict {
 
 /// What the strict layer knows beyond the emulator.
 struct World {
-    upstream: String,
+    upstream: Running,
     agent: ureq::Agent,
     memory: Mutex<Memory>,
 }
@@ -70,12 +71,12 @@ struct Memory {
 }
 
 impl Strict {
-    /// Starts in front of the emulator at `upstream`; ends with the process.
-    pub fn start(upstream: &str) -> Self {
+    /// Starts in front of all emulators of a sandbox, as one endpoint for every service; ends with the process.
+    pub fn start(upstream: &Running) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").expect("a free port"));
         let endpoint = format!("http://{}", server.server_addr().to_ip().expect("an address"));
         let agent = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections_per_host(WORKERS).build().into();
-        let world = Arc::new(World { upstream: upstream.trim_end_matches('/').to_owned(), agent, memory: Mutex::default() });
+        let world = Arc::new(World { upstream: upstream.clone(), agent, memory: Mutex::default() });
         for _ in 0..WORKERS {
             let (server, world) = (Arc::clone(&server), Arc::clone(&world));
             thread::spawn(move || {
@@ -182,15 +183,29 @@ impl World {
 
     /// What the emulator says to a call.
     fn forward(&self, call: &Call) -> Answer {
-        let mut ask = self.agent.post(format!("{}/", self.upstream));
+        let address = format!("{}{}", self.upstream.endpoint_of(service_id(&call.service)), call.path);
+        let mut ask = ureq::http::Request::builder().method(&*call.method).uri(address);
         for (name, value) in &call.head {
             ask = ask.header(name, value);
         }
-        ask.send(&call.body[..]).map_or_else(|error| Answer::broken(error.to_string()), Answer::read)
+        let ask = ask.body(&call.body[..]).map_err(|error| error.to_string());
+        let answer = ask.and_then(|ask| self.agent.run(ask).map_err(|error| error.to_string()));
+        answer.map_or_else(Answer::broken, Answer::read)
     }
 
     fn now(&self, account: &str) -> Timestamp {
         Timestamp::now() + self.memory().ahead.get(account).copied().unwrap_or_default()
+    }
+}
+
+/// The id of a service by the name it is signed for, where the two differ by more than case.
+fn service_id(signed: &str) -> &str {
+    match signed {
+        "route53" => "Route 53",
+        "application-autoscaling" => "Application Auto Scaling",
+        "secretsmanager" => "Secrets Manager",
+        "servicequotas" => "Service Quotas",
+        other => other,
     }
 }
 

@@ -1,0 +1,94 @@
+"""What moto lacks and mrctl needs, so that mrctl itself has no code for emulators. Runs before moto serves.
+
+Every patch looks for what it stands for: when an update has renamed or dropped it, the emulator does not start.
+"""
+import json
+import logging
+import os
+import re
+
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+from moto.core.responses import BaseResponse
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.servicequotas.models import ServiceQuotasBackend
+from moto.servicequotas.responses import ServiceQuotasResponse
+
+
+def instead_of(owner, name):
+    """Puts the decorated function in the place of `owner.name`; it is given what was there first."""
+    original = getattr(owner, name, None)
+    if original is None:
+        raise SystemExit(f"a patch does not fit this moto: {owner.__name__}.{name} is gone")
+
+    def put(patch):
+        setattr(owner, name, lambda *arguments, **named: patch(original, *arguments, **named))
+        return patch
+
+    return put
+
+
+# One line a request is no news.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
+
+
+# --- Health: moto has no way to be told who started it, and to tell it back. ---
+
+@instead_of(DomainDispatcherApplication, "__call__")
+def call(original, self, environ, start_response):
+    if environ.get("PATH_INFO") != "/_mrctl/health":
+        return original(self, environ, start_response)
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"token": os.environ["MRCTL_SANDBOX_TOKEN"]}).encode()]
+
+
+# --- Accounts: moto has one account when MOTO_ACCOUNT_ID is set. MiniStack takes an access key of twelve digits for an account;
+# so does this, or the two would keep tests apart in different ways. ---
+
+@instead_of(BaseResponse, "get_current_account")
+def get_current_account(original, self):
+    key = re.search(r"Credential=(\d{12})/", self.headers.get("Authorization", ""))
+    return key[1] if key else original(self)
+
+
+# --- Application Auto Scaling: moto looks for ECS services in itself, and they are in the other emulator. ---
+
+@instead_of(ApplicationAutoscalingBackend, "_ecs_service_exists_for_target")
+def ecs_service_exists_for_target(_original, _self, _resource):
+    return True
+
+
+# --- Service Quotas: moto knows those of Amazon VPC alone, and has no call to ask for more. Here more is granted at once. ---
+
+# Elastic IPs are a quota of Amazon EC2 (AWS General Reference, "Amazon EC2 endpoints and quotas").
+ADDRESSES = {
+    "Adjustable": True,
+    "GlobalQuota": False,
+    "QuotaCode": "L-0263D0A3",
+    "QuotaName": "EC2-VPC Elastic IPs",
+    "ServiceCode": "ec2",
+    "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+    "Unit": "None",
+    "Value": 5.0,
+}
+
+
+@instead_of(ServiceQuotasBackend, "get_service_quota")
+def get_service_quota(original, self, service_code, quota_code):
+    is_addresses = (service_code, quota_code) == (ADDRESSES["ServiceCode"], ADDRESSES["QuotaCode"])
+    quota = dict(ADDRESSES if is_addresses else original(self, service_code, quota_code))
+    quota["QuotaArn"] = f"arn:aws:servicequotas:{self.region_name}:{self.account_id}:{service_code}/{quota_code}"
+    quota["Value"] = getattr(self, "granted", {}).get(quota_code, quota["Value"])
+    return quota
+
+
+def request_service_quota_increase(self):
+    asked = json.loads(self.body)
+    quota = self.backend.get_service_quota(asked["ServiceCode"], asked["QuotaCode"])
+    self.backend.granted = {**getattr(self.backend, "granted", {}), asked["QuotaCode"]: float(asked["DesiredValue"])}
+    named = {name: quota[name] for name in ("ServiceCode", "QuotaCode", "QuotaName", "QuotaArn")}
+    return json.dumps({"RequestedQuota": {**named, "Id": "granted", "Status": "APPROVED", "DesiredValue": asked["DesiredValue"]}})
+
+
+if hasattr(ServiceQuotasResponse, "request_service_quota_increase"):
+    raise SystemExit("this moto knows RequestServiceQuotaIncrease; its patch is to be removed")
+ServiceQuotasResponse.request_service_quota_increase = request_service_quota_increase
