@@ -61,6 +61,9 @@ pub fn judge(world: &World, call: &Call) -> Option<Result<(), Refusal>> {
         if !is_empty || ttl["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED" || table.get("LocalSecondaryIndexes").is_some() {
             return invalid("MultiRegionConsistency can only be set on an empty table without TTL and local secondary indexes");
         }
+        if table["StreamSpecification"]["StreamEnabled"] != true {
+            world.memory().without_stream.insert((call.account.clone(), name(call)));
+        }
         return Some(Ok(()));
     }
     if witnesses.is_array() && now.is_none() {
@@ -98,6 +101,13 @@ pub fn follow(world: &World, call: &Call) {
     if call.json["MultiRegionConsistency"] == "STRONG" {
         let witness = regions_of(&call.json["GlobalTableWitnessUpdates"], "Create").into_iter().next();
         let created = regions_of(&call.json["ReplicaUpdates"], "Create");
+        // 3.3.7: no stream is turned on; the emulator takes the members for those of an eventually consistent table.
+        if world.memory().without_stream.remove(&key) {
+            let off = json!({ "TableName": name(call), "StreamSpecification": { "StreamEnabled": false } });
+            for region in created.iter().chain([&call.region]) {
+                world.forward(&call.ask_dynamodb("UpdateTable", region, &off));
+            }
+        }
         let regions = created.into_iter().chain(witness.clone()).chain([call.region.clone()]).collect();
         world.memory().strong.insert(key, Strong { regions, witness });
     } else if world.memory().strong.contains_key(&key) && call.json["ReplicaUpdates"].is_array() {

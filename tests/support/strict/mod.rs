@@ -52,6 +52,8 @@ struct Memory {
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
+    /// Tables that have no stream and are about to get strongly consistent members, by account and name.
+    without_stream: BTreeSet<(String, String)>,
     /// NAT gateways that failed after they were asked for.
     failed: BTreeSet<slow::Who>,
     /// Removals that AWS takes its time for: sent on once the state has been shown.
