@@ -19,11 +19,13 @@ use super::{
 };
 use crate::{
     plan::{Action, Step, loses, protections},
-    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Timing, Traits, Want, doc::diff},
+    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want, doc::diff},
 };
 
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
 const PROPAGATION: Duration = Duration::from_secs(300);
+/// How long a read that AWS limits is repeated.
+const LOOKING: Duration = Duration::from_secs(60);
 /// How often a create with an unclear answer is tried when nothing is found of it.
 const UNCLEAR_ATTEMPTS: u32 = 4;
 
@@ -59,9 +61,20 @@ impl Work<'_> {
         self.kinds.get(&addr.kind).map(|kind| &**kind)
     }
 
+    /// Everything of a kind in a scope, read anew. A read that AWS limits is tried again: it says nothing about what is there.
+    async fn observe(&self, kind: &dyn AnyKind, cx: &Cx) -> Result<Vec<Found<Doc>>, Fault> {
+        let (mut pauses, until) = (Pauses::new(kind.traits().patience, &self.timing), Instant::now() + LOOKING);
+        loop {
+            match kind.observe(&cx.afresh()).await {
+                Err(fault) if matches!(fault.class, Class::Throttled | Class::Contention) && Instant::now() < until => pauses.pause().await,
+                answer => return answer,
+            }
+        }
+    }
+
     /// What is at an address now, read anew.
     async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
-        let found = kind.observe(&cx.afresh()).await?;
+        let found = self.observe(kind, cx).await?;
         let mut here: Vec<_> = found.into_iter().filter(|found| self.is_at(found, addr)).collect();
         if let [first, second, ..] = &here[..] {
             let message = format!("`{}` and `{}` both carry the mark of {addr}", first.id, second.id);
@@ -74,7 +87,7 @@ impl Work<'_> {
     async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         sleep_until(self.read_at + self.timing.second_look).await;
         let memo = self.looks.lock().map(|memo| memo.clone()).unwrap_or_default();
-        let all = memo.once(format!("{}/{}", addr.scope, addr.kind), || async { kind.observe(&cx.afresh()).await }).await?;
+        let all = memo.once(format!("{}/{}", addr.scope, addr.kind), || self.observe(kind, cx)).await?;
         Ok(all.iter().find(|found| self.is_at(found, addr)).cloned())
     }
 
@@ -294,14 +307,15 @@ impl Work<'_> {
         let lifted = protections(&kind.traits(), found);
         if !lifted.is_empty() {
             // It may have gone together with another, or be going.
-            let now = kind.observe(&cx.afresh()).await?.into_iter().find(|now| now.addr == found.addr && now.id == found.id);
+            let now = self.observe(kind, &cx).await?.into_iter().find(|now| now.addr == found.addr && now.id == found.id);
             match now.map(|now| now.life) {
-                None => return Ok(Left::Nothing),
+                // An index that lost sight of it is no proof; its own status is.
+                None if matches!(kind.status(&cx.afresh(), &step.addr, &found.id).await, Ok(Status::Gone)) => return Ok(Left::Nothing),
                 Some(Life::Leaving(_)) => {
                     until_gone(self, kind, &cx, &step.addr, &found.id).await?;
                     return Ok(Left::Nothing);
                 }
-                Some(_) => self.lift(kind, &cx, &step.addr, found, lifted).await?,
+                _ => self.lift(kind, &cx, &step.addr, found, lifted).await?,
             }
         }
         self.delete(kind, &cx, &step.addr, found).await?;
