@@ -169,3 +169,19 @@ fn zones_that_are_not_there_stop_everything() {
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();
 }
+
+/// A region that answered the plan and is silent now may have the table: a second one would never join it.
+#[tokio::test]
+async fn a_table_is_not_begun_while_a_region_of_the_plan_does_not_say_whether_it_has_it() {
+    let (model, _) = load("every_kind", &topologies::valid()["every_kind"]).expect("a valid file");
+    let silent = mrctl::aws::inject::Injector::new("down=us-east-1:refuse".parse().unwrap());
+    let (fleet, recorder) = sandbox::fleet_with(&sandbox::fresh_account(), silent);
+    let (kinds, ireland) = (mrctl::kinds::all(), Region::new("eu-west-1"));
+    let kind = kinds.get("dynamodb.table").unwrap();
+    let cx = Cx::new(Arc::new(model), fleet).at(&Scope::from(&ireland));
+    let wants = kind.desired(&cx.model, &mrctl::resource::Facts::default());
+    let want = wants.iter().find(|want| want.addr.to_string() == "eu-west-1/dynamodb.table/Orders").unwrap();
+    let refused = kind.create(&cx, want).await.expect_err("nobody knows whether there is one");
+    assert!(refused.to_string().contains("us-east-1 did not say"), "{refused}");
+    assert!(recorder.calls().iter().all(|call| !call.mutating), "{:#?}", recorder.calls());
+}

@@ -94,3 +94,15 @@ fn a_slow_gateway_is_waited_for_and_a_failed_one_is_named_and_replaced() {
     world.is_converged();
     world.destroy("shop");
 }
+
+#[test]
+fn a_peering_connection_that_fails_is_named_and_the_next_run_asks_anew() {
+    let world = Place::new();
+    world.write(network("peering: mesh"));
+    strict().let_fail(&world.account, "CreateVpcPeeringConnection");
+    let said = world.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("eu-west-1/ec2.vpc_peering_connection/us-east-1") && said.contains("failed"), "{said}");
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy("shop");
+}

@@ -6,6 +6,8 @@ use tokio::time::{Instant, sleep};
 use super::{Doing, Event, operation::Work};
 use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status, Timing};
 
+/// What was being done when a wait ended badly.
+const READY: &str = "waiting until it is ready";
 /// A running operation is heard of at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -82,12 +84,15 @@ pub(super) async fn until_ready(
         }
         let now = match status {
             Some(Status::Ready(outputs)) => return Ok(outputs),
-            Some(Status::Failed(why)) => return Err(Fault::new(format!("waiting for {addr}"), Class::Invalid, why)),
+            Some(Status::Failed(why)) if kind.traits().data => return Err(Fault::new(READY, Class::Invalid, why)),
+            Some(Status::Failed(why)) => {
+                return Err(Fault::new(READY, Class::Invalid, format!("{why}; the next apply makes it anew")));
+            }
             Some(Status::Gone) => {
                 let away = away_since.get_or_insert_with(Instant::now).elapsed();
                 if away > may_be_away {
                     let message = format!("AWS took the request, and for {} nothing of it has appeared; it was dropped", readable(away));
-                    return Err(Fault::new(format!("waiting for {addr}"), Class::Unclear, message));
+                    return Err(Fault::new(READY, Class::Unclear, message));
                 }
                 "not visible yet".to_owned()
             }
@@ -97,7 +102,7 @@ pub(super) async fn until_ready(
         };
         if voice.elapsed() > patience.ready {
             let message = format!("after {} it is still {now}", readable(voice.elapsed()));
-            return Err(Fault::new(format!("waiting for {addr}"), Class::Unclear, message));
+            return Err(Fault::new(READY, Class::Unclear, message));
         }
         voice.tell(&now);
         pauses.pause().await;

@@ -170,7 +170,7 @@ const CONTENTION: [&str; 11] = [
     "ReplicatedWriteConflictException",
     "TransactionInProgressException",
 ];
-const IN_USE: [&str; 4] = ["DependencyViolation", "DeleteConflict", "ResourceInUse", "InvalidIPAddress.InUse"];
+const IN_USE: [&str; 5] = ["DependencyViolation", "DeleteConflict", "InvalidGroup.InUse", "InvalidIPAddress.InUse", "ResourceInUse"];
 const EXISTS: [&str; 6] = [
     "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate",
@@ -200,6 +200,10 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     if is("ResourceInUseException") {
         // DynamoDB says the same of a name that is taken and of a table that is busy (field guide 3.1 items 2 and 5).
         return if op == "dynamodb:CreateTable" { Class::Exists } else { Class::Contention };
+    }
+    if op == "ec2:ReleaseAddress" && is("AuthFailure") {
+        // What it says while a NAT gateway still has the address (field guide 2.4 item 6); EC2 denies with UnauthorizedOperation.
+        return Class::InUse;
     }
     if is("LimitExceededException") {
         return limit_of(op, message);
@@ -287,6 +291,9 @@ mod tests {
             ("ec2:DescribeVpcs", "RequestExpired", "", 400, Class::Denied),
             ("ec2:CreateVpc", "VpcLimitExceeded", "", 400, Class::Limit),
             ("ec2:AllocateAddress", "AddressLimitExceeded", "", 400, Class::Limit),
+            ("ec2:ReleaseAddress", "AuthFailure", "", 400, Class::InUse),
+            ("ec2:ReleaseAddress", "UnauthorizedOperation", "", 403, Class::Denied),
+            ("ec2:DeleteSecurityGroup", "InvalidGroup.InUse", "", 400, Class::InUse),
             ("dynamodb:TagResource", "LimitExceededException", "Table tags are being updated", 400, Class::Contention),
             ("dynamodb:CreateTable", "LimitExceededException", busy, 400, Class::Contention),
             ("dynamodb:UpdateTable", "LimitExceededException", class, 400, Class::Blocked(None)),

@@ -19,11 +19,8 @@ pub async fn list(cx: &Cx, within: Within<'_>) -> Result<Vec<NetworkInterface>, 
         Within::Subnet(id) => filter("subnet-id", id),
         Within::Group(id) => filter("group-id", id),
     };
-    let mut pages = cx.fleet.region(cx.region()?).ec2.describe_network_interfaces().filters(by).into_paginator().items().send();
-    let mut all = Vec::new();
-    while let Some(interface) = pages.next().await {
-        all.push(interface.map_err(fault("ec2:DescribeNetworkInterfaces"))?);
-    }
+    let pages = cx.fleet.region(cx.region()?).ec2.describe_network_interfaces().filters(by).into_paginator().items().send();
+    let mut all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeNetworkInterfaces"))?;
     all.retain(|interface| match within {
         Within::Vpc(id) => interface.vpc_id() == Some(id),
         Within::Subnet(id) => interface.subnet_id() == Some(id),

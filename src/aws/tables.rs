@@ -23,7 +23,7 @@ pub use expiry::{expire_by, expires_by};
 pub use indexes::{Index, Projection, global_found, index_under_way, local_found};
 pub use make::{join, make};
 pub use spec::{Billing, Encryption, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, class_found, class_wanted, stream_found};
-pub use strong::{Strong, end, witness_under_way};
+pub use strong::{Strong, end, goes_whole, witness_under_way};
 
 use super::{
     errors::{fault, maybe},
@@ -112,9 +112,14 @@ pub async fn member(cx: &Cx, region: &Region, name: &str) -> Result<Option<Arc<M
     cx.memo.once(format!("dynamodb:DescribeTable/{region}/{name}"), ask).await.map(|member| Option::clone(&member))
 }
 
-/// The same of a region that may be dead: nothing when it does not answer.
+/// The same of a region that may be dead: nothing when it does not answer, nothing within when it has no such table.
+async fn answered(cx: &Cx, region: &Region, name: &str) -> Option<Option<Arc<Member>>> {
+    tokio::time::timeout(LIMIT, member(cx, region, name)).await.ok()?.ok()
+}
+
+/// The member in a region that may be dead; nothing when it does not answer, too.
 pub async fn reachable(cx: &Cx, region: &Region, name: &str) -> Option<Arc<Member>> {
-    tokio::time::timeout(LIMIT, member(cx, region, name)).await.ok()?.ok()?
+    answered(cx, region, name).await?
 }
 
 /// The marks on a member, asked once an observation.
@@ -161,10 +166,13 @@ pub async fn has_marked_member(cx: &Cx, here: &Region, member: &Member) -> bool 
 /// more that has one: every region of the plan is asked.
 ///
 /// # Errors
-/// A region could be asked for the table and not for its marks.
+/// A region could be asked for the table and not for its marks; or no member was found and a region did not answer: a table that
+/// is begun twice can never be joined.
 pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region, Arc<Member>)>, Fault> {
     let named = everywhere(cx, name, here);
-    let seen = look_in(cx, &named, name).await;
+    let asked = join_all(named.iter().map(|region| async { (region.clone(), answered(cx, region, name).await) })).await;
+    let silent = asked.iter().find(|(_, answer)| answer.is_none()).map(|(region, _)| region.clone());
+    let seen: Vec<_> = asked.into_iter().filter_map(|(region, answer)| Some((region, answer??))).collect();
     // Members elsewhere are known to these.
     let further = seen.iter().flat_map(|(region, member)| member.others(region)).filter(|region| region != here && !named.contains(region));
     let further: BTreeSet<Region> = further.collect();
@@ -179,6 +187,10 @@ pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region
         if is_ours {
             candidates.push((region, member));
         }
+    }
+    if let Some(region) = silent.filter(|_| candidates.is_empty()) {
+        let message = format!("{region} did not say whether it has a member of {name}, and a table begun apart would never join it");
+        return Err(Fault::new("dynamodb:DescribeTable", Class::Unclear, message));
     }
     Ok(candidates.into_iter().min_by_key(|(region, member)| (member.born, region.clone())))
 }

@@ -71,6 +71,9 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
         ordered = order(&kinds, &plan.steps, &rollout)?;
     }
     plan.findings.extend(ordered.findings);
+    if asked.no_sweep && !asked.offline {
+        plan.findings.extend(begun_unsearched(&kinds, &plan.steps));
+    }
     let impossible = impossible(&plan, &held);
     plan.findings.extend(impossible);
     if !asked.offline {
@@ -190,6 +193,22 @@ fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
         help: Some("change the topology to what there is; nothing is written before that".to_owned()),
     };
     first.map(finding).collect()
+}
+
+/// Data that is begun although nobody looked whether regions that the file does not name have it.
+fn begun_unsearched(kinds: &Kinds, steps: &[Step]) -> Option<Finding> {
+    let lane = |step: &Step| {
+        let kind = kinds.get(&step.addr.kind).ok().filter(|kind| kind.traits().data)?;
+        kind.lane(&step.addr, step.found.as_ref().map(|found| &found.spec).or(step.want.as_ref().map(|want| &want.spec))?)
+    };
+    let known: BTreeSet<String> = steps.iter().filter(|step| step.found.is_some()).filter_map(lane).collect();
+    let begun = steps.iter().filter(|step| step.action == Action::Create && lane(step).is_some_and(|lane| !known.contains(&lane)));
+    let names: BTreeSet<&str> = begun.map(|step| &*step.addr.name).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{names} would be begun: with --no-sweep nobody looks for members in regions that the file does not name, and they would not be joined"
+    );
+    (!names.is_empty()).then(|| note("plan::begun-unsearched", message))
 }
 
 fn note(code: &'static str, message: String) -> Finding {

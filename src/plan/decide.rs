@@ -97,7 +97,34 @@ pub fn decide(
             }
         }
     }
+    keep_last_members(kinds, &mut decided.steps);
     Ok(decided)
+}
+
+/// Holds the removal of data of which the topology wants members that cannot be made or seen now: what is to be removed may be
+/// all there is of it, and was named to be lost as a member, not as the whole.
+fn keep_last_members(kinds: &Kinds, steps: &mut [Step]) {
+    let lane = |step: &Step| {
+        let kind = kinds.get(&step.addr.kind).ok().filter(|kind| kind.traits().data)?;
+        kind.lane(&step.addr, step.want.as_ref().map(|want| &want.spec).or(step.found.as_ref().map(|found| &found.spec))?)
+    };
+    let lanes: Vec<Option<String>> = steps.iter().map(lane).collect();
+    let mut wanted: BTreeMap<&str, bool> = BTreeMap::new();
+    for (step, lane) in steps.iter().zip(&lanes) {
+        if let Some(lane) = lane.as_deref().filter(|_| step.want.is_some()) {
+            let all_held = wanted.entry(lane).or_insert(true);
+            *all_held &= step.action == Action::Hold;
+        }
+    }
+    for (step, lane) in steps.iter_mut().zip(&lanes) {
+        let is_last = lane.as_deref().and_then(|lane| wanted.get(lane)) == Some(&true);
+        if is_last && step.action == Action::Delete {
+            step.action = Action::Hold;
+            step.changes = Vec::new();
+            step.waiting = None;
+            step.why = "the members that the topology wants instead cannot be seen or made now, and this may be the last one".to_owned();
+        }
+    }
 }
 
 impl Decided {

@@ -230,6 +230,26 @@ fn a_member_outside_the_file_is_enough_to_join() {
 }
 
 #[test]
+fn the_last_member_stays_while_none_of_those_that_are_wanted_instead_can_be_made() {
+    paused(async {
+        let mut stage = shop(3);
+        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
+        stage.want(all[..1].to_vec());
+        stage.settle(1).await;
+        stage.want(all[2..].to_vec());
+        stage.world().dead = Some(stage.regions[2].clone());
+        let plan = stage.plan().await;
+        let actions: Vec<Action> = plan.steps.iter().map(|step| step.action).collect();
+        assert_eq!(actions, [Action::Hold, Action::Hold], "{:#?}", plan.steps);
+        let outcome = stage.apply(&plan).await;
+        assert_eq!((outcome.tally.done, stage.world().things.len()), (0, 1));
+        stage.world().dead = None;
+        stage.settle(1).await;
+        assert_eq!(stage.world().at(&addr(&format!("{}/p.table/Orders", stage.regions[2]))).len(), 1);
+    });
+}
+
+#[test]
 fn a_create_that_aws_drops_is_known_soon_and_made_by_the_next_run() {
     paused(async {
         let mut stage = shop(2);

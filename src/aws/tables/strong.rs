@@ -94,6 +94,20 @@ pub(super) async fn begin(cx: &Cx, spec: &Spec, strong: &Strong, source: &Region
     ask.send().await.map_err(fault(UPDATE)).map(drop)
 }
 
+/// Whether the plan removes every member of a strongly consistent table together with the one at `addr`.
+///
+/// # Errors
+/// The member that is to stay.
+pub fn goes_whole(cx: &Cx, addr: &Addr, name: &str, others: &BTreeSet<Region>) -> Result<(), Fault> {
+    let stays = others.iter().find(|region| !cx.removing.contains(&Addr::regional(region, &addr.kind, &addr.name)));
+    let Some(region) = stays else { return Ok(()) };
+    let message = format!(
+        "the strongly consistent table {name} goes as a whole, and its member in {region} is not to be removed; nothing of it was \
+         changed. Remove all members in one run (without --only or --except), or keep them all"
+    );
+    Err(Fault::new(UPDATE, Class::Invalid, message))
+}
+
 /// Removes this member with all the others and the witness, but for the one that is there longest; that one is a table alone then.
 /// Whether there was anything to remove in this way.
 ///
@@ -108,11 +122,7 @@ pub async fn end(cx: &Cx, addr: &Addr, name: &str) -> Result<bool, Fault> {
     if others.is_empty() {
         return Ok(false);
     }
-    let stays = others.iter().find(|region| !cx.removing.contains(&Addr::regional(region, &addr.kind, &addr.name)));
-    if let Some(region) = stays {
-        let message = format!("the strongly consistent table {name} goes as a whole, and its member in {region} is not to be removed");
-        return Err(Fault::new(UPDATE, Class::Invalid, message));
-    }
+    goes_whole(cx, addr, name, &others)?;
     let seen = look_in(cx, &others, name).await;
     if seen.len() < others.len() {
         return Err(Fault::new(UPDATE, Class::Unclear, format!("not all regions of {name} answer, and it can only go as a whole")));

@@ -235,6 +235,11 @@ impl Kind for Table {
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).dynamodb;
         let Some(arn) = found.outputs.get("arn") else { return Err(Fault::bug(format!("{} has no ARN", found.addr))) };
+        let is_lifted = found.spec.deletion_protection && !want.spec.deletion_protection && cx.removing.contains(&found.addr);
+        if is_lifted && found.spec.strong.is_some() {
+            // Before its protection is given up for a removal that would be refused.
+            tables::goes_whole(cx, &found.addr, &found.id, &found.spec.others())?;
+        }
         let (set, remove) = cx.owner.to_change(&found.addr, &found.spec.tags, &want.spec.tags);
         if !remove.is_empty() {
             let ask = client.untag_resource().resource_arn(arn).set_tag_keys(Some(remove));

@@ -33,12 +33,8 @@ pub(super) async fn gateways(cx: &Cx) -> Result<Arc<Vec<types::InternetGateway>>
     let region = cx.region()?;
     let ask = || async {
         let ask = cx.fleet.region(region).ec2.describe_internet_gateways().filters(of_this_stack(cx));
-        let mut pages = ask.into_paginator().items().send();
-        let mut all = Vec::new();
-        while let Some(gateway) = pages.next().await {
-            all.push(gateway.map_err(fault("ec2:DescribeInternetGateways"))?);
-        }
-        Ok(all)
+        let pages = ask.into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeInternetGateways"))
     };
     cx.memo.once(format!("ec2:DescribeInternetGateways/{region}"), ask).await
 }

@@ -58,11 +58,11 @@ fn failure(gateway: &types::NatGateway) -> String {
 
 fn life(gateway: &types::NatGateway) -> Option<Life> {
     match gateway.state()? {
-        NatGatewayState::Pending => Some(Life::Making("pending".to_owned())),
         NatGatewayState::Available => Some(Life::Ready),
         NatGatewayState::Failed => Some(Life::Broken(failure(gateway))),
         NatGatewayState::Deleting => Some(Life::Leaving("deleting".to_owned())),
-        _ => None,
+        NatGatewayState::Deleted => None,
+        other => Some(Life::Making(other.as_str().to_owned())),
     }
 }
 
@@ -159,6 +159,8 @@ mod tests {
         assert_eq!(at("available"), Some(Life::Ready));
         assert_eq!(at("failed"), Some(Life::Broken("failed (Gateway.NotAttached)".into())));
         assert_eq!(at("deleting"), Some(Life::Leaving("deleting".into())));
+        assert_eq!(at("pending"), Some(Life::Making("pending".into())));
+        assert_eq!(at("a-new-word"), Some(Life::Making("a-new-word".into())));
         assert_eq!(at("deleted"), None);
     }
 }

@@ -132,12 +132,8 @@ pub(super) async fn route_tables(cx: &Cx) -> Result<Arc<Vec<types::RouteTable>>,
 
 /// The tables that a filter finds, as they are now.
 async fn tables(cx: &Cx, by: Filter) -> Result<Vec<types::RouteTable>, Fault> {
-    let mut pages = cx.fleet.region(cx.region()?).ec2.describe_route_tables().filters(by).into_paginator().items().send();
-    let mut all = Vec::new();
-    while let Some(table) = pages.next().await {
-        all.push(table.map_err(fault("ec2:DescribeRouteTables"))?);
-    }
-    Ok(all)
+    let pages = cx.fleet.region(cx.region()?).ec2.describe_route_tables().filters(by).into_paginator().items().send();
+    pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeRouteTables"))
 }
 
 /// One table as it is now; nothing when it is not there.

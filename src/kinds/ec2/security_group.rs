@@ -42,12 +42,8 @@ pub(super) const ENDPOINTS: &str = "endpoints";
 pub(super) async fn groups(cx: &Cx) -> Result<Arc<Vec<types::SecurityGroup>>, Fault> {
     let region = cx.region()?;
     let ask = || async {
-        let mut pages = cx.fleet.region(region).ec2.describe_security_groups().filters(of_this_stack(cx)).into_paginator().items().send();
-        let mut all = Vec::new();
-        while let Some(group) = pages.next().await {
-            all.push(group.map_err(fault("ec2:DescribeSecurityGroups"))?);
-        }
-        Ok(all)
+        let pages = cx.fleet.region(region).ec2.describe_security_groups().filters(of_this_stack(cx)).into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeSecurityGroups"))
     };
     cx.memo.once(format!("ec2:DescribeSecurityGroups/{region}"), ask).await
 }

@@ -156,12 +156,8 @@ impl Tier {
 pub(super) async fn subnets(cx: &Cx) -> Result<Arc<Vec<types::Subnet>>, Fault> {
     let region = cx.region()?;
     let ask = || async {
-        let mut pages = cx.fleet.region(region).ec2.describe_subnets().filters(of_this_stack(cx)).into_paginator().items().send();
-        let mut all = Vec::new();
-        while let Some(subnet) = pages.next().await {
-            all.push(subnet.map_err(fault("ec2:DescribeSubnets"))?);
-        }
-        Ok(all)
+        let pages = cx.fleet.region(region).ec2.describe_subnets().filters(of_this_stack(cx)).into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeSubnets"))
     };
     cx.memo.once(format!("ec2:DescribeSubnets/{region}"), ask).await
 }

@@ -89,11 +89,8 @@ impl Kind for Vpc {
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
-        let mut pages = cx.fleet.region(cx.region()?).ec2.describe_vpcs().filters(of_this_stack(cx)).into_paginator().items().send();
-        let mut seen = Vec::new();
-        while let Some(vpc) = pages.next().await {
-            seen.push(vpc.map_err(fault("ec2:DescribeVpcs"))?);
-        }
+        let pages = cx.fleet.region(cx.region()?).ec2.describe_vpcs().filters(of_this_stack(cx)).into_paginator().items().send();
+        let seen = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2:DescribeVpcs"))?;
         let read = seen.iter().map(|vpc| async move {
             let (Some((addr, tags)), Some(id)) = (ours(cx, Self::NAME, vpc.tags()), vpc.vpc_id()) else { return Ok(None) };
             // It may have gone since the list was read.

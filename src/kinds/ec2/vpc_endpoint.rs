@@ -55,18 +55,18 @@ pub(super) fn has_interface_endpoints(network: &Network) -> bool {
     network.endpoints.iter().any(|name| !GATEWAYS.contains(&name.as_str()))
 }
 
-/// AWS writes the states in two spellings (`pending`, `Pending`).
+/// AWS writes the states in two spellings (`pending`, `Pending`). A word that is not known here is not taken for ready.
 fn life(endpoint: &types::VpcEndpoint) -> Option<Life> {
     let word = endpoint.state().map_or("unknown", State::as_str).to_owned();
     match word.to_ascii_lowercase().as_str() {
-        "pending" | "pendingacceptance" => Some(Life::Making(word)),
+        "available" => Some(Life::Ready),
         "deleting" => Some(Life::Leaving(word)),
         "deleted" => None,
         "failed" | "rejected" | "expired" => {
             let why = endpoint.last_error().and_then(|error| error.message().or(error.code()));
             Some(Life::Broken(why.map_or(word.clone(), |why| format!("{word} ({why})"))))
         }
-        _ => Some(Life::Ready),
+        _ => Some(Life::Making(word)),
     }
 }
 

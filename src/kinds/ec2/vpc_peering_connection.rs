@@ -77,17 +77,9 @@ impl Seen {
     }
 }
 
-/// States in which a connection is somebody's; AWS shows deleted ones for hours (field guide 2.8 item 6).
-const ALIVE: [Code; 8] = [
-    Code::Active,
-    Code::Deleting,
-    Code::Expired,
-    Code::Failed,
-    Code::InitiatingRequest,
-    Code::PendingAcceptance,
-    Code::Provisioning,
-    Code::Rejected,
-];
+/// States in which a connection is there. AWS goes on showing others for hours or days: deleted ones, and failed, expired and
+/// rejected ones, which nobody can use or delete any more (VPC peering guide, "VPC peering connection lifecycle").
+const ALIVE: [Code; 5] = [Code::Active, Code::Deleting, Code::InitiatingRequest, Code::PendingAcceptance, Code::Provisioning];
 
 /// Every connection that this region has a side of: one answer for the four kinds and for the routes of route tables.
 pub(super) async fn peerings(cx: &Cx) -> Result<Arc<Vec<Seen>>, Fault> {
@@ -99,7 +91,8 @@ pub(super) async fn peerings(cx: &Cx) -> Result<Arc<Vec<Seen>>, Fault> {
         let mut all = Vec::new();
         while let Some(one) = pages.next().await {
             let connection = one.map_err(fault("ec2:DescribeVpcPeeringConnections"))?;
-            all.extend(look(cx, region, connection).await);
+            // What the filter gave is looked at again: not every answer has been seen to honour `status-code`.
+            all.extend(look(cx, region, connection).await.filter(|seen| ALIVE.iter().any(|code| code.as_str() == seen.code())));
         }
         Ok(all)
     };
@@ -148,15 +141,15 @@ pub(super) async fn remove(cx: &Cx, id: &str) -> Result<(), Fault> {
 fn life(seen: &Seen) -> Option<Life> {
     let word = seen.code().to_owned();
     match word.as_str() {
-        "initiating-request" => Some(Life::Making(word)),
         // Asked for is all that this side can do.
         "pending-acceptance" | "provisioning" | "active" => Some(Life::Ready),
         "deleting" => Some(Life::Leaving(word)),
         "deleted" => None,
-        _ => {
+        "failed" | "expired" | "rejected" => {
             let why = seen.connection.status().and_then(|status| status.message()).filter(|why| !why.is_empty());
             Some(Life::Broken(why.map_or(word.clone(), |why| format!("{word} ({why})"))))
         }
+        _ => Some(Life::Making(word)),
     }
 }
 

@@ -90,8 +90,10 @@ impl Kind for VpcPeeringConnectionAccepter {
         match ask.send().await.map_err(fault("ec2:AcceptVpcPeeringConnection")) {
             Ok(_) => Ok(id.to_owned()),
             // Accepted already: an earlier answer was lost.
-            Err(refused) if refused.class == Class::Invalid => match peering(cx, id).await?.and_then(|seen| life(&seen)) {
-                Some(Life::Ready | Life::Making(_)) => Ok(id.to_owned()),
+            Err(refused) if refused.class == Class::Invalid => match peering(cx, id).await? {
+                Some(seen) if matches!(life(&seen), Some(Life::Ready | Life::Making(_))) => Ok(id.to_owned()),
+                // Asked for, and not to be accepted here yet.
+                Some(seen) if seen.code() == "initiating-request" => Err(Fault { class: Class::Contention, ..refused }),
                 _ => Err(refused),
             },
             Err(refused) => Err(refused),

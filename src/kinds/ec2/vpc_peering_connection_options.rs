@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     aws::errors::{fault, maybe},
-    resource::{Addr, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Verb, Want},
+    resource::{Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Verb, Want},
     topology::Model,
 };
 
@@ -66,7 +66,13 @@ async fn set(cx: &Cx, id: &str, asked: bool, on: bool) -> Result<(), Fault> {
     let options = PeeringConnectionOptionsRequest::builder().allow_dns_resolution_from_remote_vpc(on).build();
     let ask = cx.fleet.region(cx.region()?).ec2.modify_vpc_peering_connection_options().vpc_peering_connection_id(id);
     let ask = if asked { ask.requester_peering_connection_options(options) } else { ask.accepter_peering_connection_options(options) };
-    ask.send().await.map_err(fault("ec2:ModifyVpcPeeringConnectionOptions")).map(drop)
+    ask.send().await.map_err(fault("ec2:ModifyVpcPeeringConnectionOptions")).map_err(patient).map(drop)
+}
+
+/// The other side has accepted, and this one does not show it yet (field guide 2.8 items 4 and 5).
+fn patient(refused: Fault) -> Fault {
+    let not_yet = refused.message.as_deref().is_some_and(|message| message.contains("is not active"));
+    if not_yet { Fault { class: Class::Contention, ..refused } } else { refused }
 }
 
 impl Kind for VpcPeeringConnectionOptions {

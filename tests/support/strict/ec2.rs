@@ -27,6 +27,7 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "ModifyVpcEndpoint" | "DeleteVpcEndpoints" => endpoints::in_turn(world, call),
         "DeleteSecurityGroup" => endpoints::delete_group(world, call),
         "AcceptVpcPeeringConnection" => peering::accept(world, call),
+        "DeleteVpcPeeringConnection" => peering::delete(world, call),
         "ModifyVpcPeeringConnectionOptions" => peering::options(world, call),
         "DeleteRoute" => delete_route(world, call),
         "AssociateRouteTable" => associate(world, call),
@@ -63,13 +64,17 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
             gateways::made(world, call, &answer);
             return answer;
         }
-        "AcceptVpcPeeringConnection" => return made_then(answer, || made("vpcPeeringConnectionId", "provisioning")),
+        "CreateVpcPeeringConnection" => {
+            peering::made(world, call, &answer);
+            return answer;
+        }
+        "AcceptVpcPeeringConnection" => {
+            peering::accepted(world, call, &answer);
+            return answer;
+        }
         "DescribeNatGateways" => gateways::shown(world, call, &text),
         "DescribeVpcEndpoints" => shown("vpcEndpointId"),
-        "DescribeVpcPeeringConnections" => {
-            let word = |id: &str| world.memory().slow.poll(&who(id));
-            xml::restate(&text, "vpcPeeringConnectionId", "code", word)
-        }
+        "DescribeVpcPeeringConnections" => peering::shown(world, call, &text),
         "DescribeVpcs" => shown("vpcId"),
         "DescribeSubnets" => shown("subnetId"),
         "DescribeInternetGateways" => shown("internetGatewayId"),
