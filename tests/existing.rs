@@ -61,7 +61,7 @@ fn a_network_that_is_referred_to_is_left_as_it_is() {
     let aws = Aws::new(&place.account, "eu-west-1");
     let ((vpc, subnets), before) = block_on(async { (network(&aws, "10.20").await, seen(&aws).await) });
     place.write(topology(&vpc, &[&subnets[0], &subnets[1]], &[&subnets[2], &subnets[3]]));
-    let findings = place.plan(&[])["findings"].clone();
+    let findings = place.plan_everywhere(&[])["findings"].clone();
     assert_eq!(findings.as_array().map(Vec::len), Some(0), "{findings:#}");
     place.expect(0, &["apply", "--yes"]);
     place.is_converged();

@@ -185,3 +185,18 @@ async fn a_table_is_not_begun_while_a_region_of_the_plan_does_not_say_whether_it
     assert!(refused.to_string().contains("us-east-1 did not say"), "{refused}");
     assert!(recorder.calls().iter().all(|call| !call.mutating), "{:#?}", recorder.calls());
 }
+
+/// Without a search, nobody knows whether a table that is wanted is somewhere else already; a table that is found says nothing.
+#[test]
+fn data_that_is_begun_without_a_search_is_said() {
+    let place = Place::with(FILE);
+    let codes = |place: &Place, everywhere: bool| {
+        let plan = if everywhere { place.plan_everywhere(&[]) } else { place.plan(&[]) };
+        let findings = plan["findings"].as_array().unwrap().clone();
+        findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((codes(&place, false), codes(&place, true)), (vec!["plan::begun-unsearched".to_owned()], Vec::new()));
+    place.expect(0, &["apply", "--yes"]);
+    assert_eq!(codes(&place, false), Vec::<String>::new());
+    place.destroy("shop");
+}
