@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     plan::{Action, Op, Plan},
-    resource::{Addr, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
+    resource::{Addr, Class, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
 };
 
 /// Operations in flight at once; calls are bounded again per region and service where they are sent.
@@ -316,6 +316,10 @@ impl<'a> Run<'a> {
                     None => "nothing of it is known to exist".to_owned(),
                 };
                 self.failures.push((addr.clone(), fault.clone()));
+                // What does not get healthy is a gate that stays shut, whether or not the plan has one there.
+                if fault.class == Class::Unhealthy && self.stopped.is_none() {
+                    self.stopped = Some(Stop::Gated);
+                }
                 tell(Event::Failed { addr, doing, fault, exists, elapsed });
                 hindrance = Some(label);
             }

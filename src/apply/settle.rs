@@ -88,6 +88,7 @@ pub(super) async fn until_ready(
             Some(Status::Failed(why)) => {
                 return Err(Fault::new(READY, Class::Invalid, format!("{why}; the next apply makes it anew")));
             }
+            Some(Status::Unhealthy(why)) => return Err(Fault::new("waiting until it is healthy", Class::Unhealthy, why)),
             Some(Status::Gone) => {
                 let away = away_since.get_or_insert_with(Instant::now).elapsed();
                 if away > may_be_away {
@@ -116,7 +117,7 @@ pub(super) async fn until_gone(work: &Work<'_>, kind: &dyn AnyKind, cx: &Cx, add
     loop {
         let now = match ask(kind, cx, addr, id).await? {
             Some(Status::Gone | Status::Unseen(_)) => return Ok(()),
-            Some(Status::Settling(now) | Status::Failed(now)) => now,
+            Some(Status::Settling(now) | Status::Failed(now) | Status::Unhealthy(now)) => now,
             Some(Status::Ready(_)) => "still there".to_owned(),
             None => "no answer".to_owned(),
         };

@@ -21,7 +21,20 @@ use crate::sandbox::Running;
 const CREDENTIALS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The services that `Clients` has, by the names under which their endpoints are configured.
-const SERVICES: [&str; 6] = ["EC2", "DynamoDB", "Resource Groups Tagging API", "STS", "Application Auto Scaling", "Service Quotas"];
+const SERVICES: [&str; 12] = [
+    "EC2",
+    "DynamoDB",
+    "Resource Groups Tagging API",
+    "STS",
+    "Application Auto Scaling",
+    "Service Quotas",
+    "ECS",
+    "Elastic Load Balancing v2",
+    "IAM",
+    "CloudWatch Logs",
+    "ACM",
+    "Route 53",
+];
 
 /// The variable of an endpoint; with an underscore and a service's name behind it, that of one service.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";

@@ -36,6 +36,7 @@ impl Reading {
             partition: self.identity.as_ref().ok().map(|identity| identity.partition.clone()),
             zones: known(&self.zones),
             existing: known(&self.existing),
+            hosted_zone: None,
             found: BTreeMap::new(),
         }
     }

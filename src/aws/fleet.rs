@@ -29,6 +29,14 @@ pub struct Clients {
     pub sts: aws_sdk_sts::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
     pub quotas: aws_sdk_servicequotas::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub load_balancing: aws_sdk_elasticloadbalancingv2::Client,
+    /// IAM has one endpoint for all regions of a partition; who asks still has a region, so that a silent one costs its own answers only.
+    pub iam: aws_sdk_iam::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub certificates: aws_sdk_acm::Client,
+    /// Route 53 has one endpoint, like IAM.
+    pub route53: aws_sdk_route53::Client,
 }
 
 /// Clients, made for a region when they are first asked for. There is none without a region.
@@ -126,6 +134,12 @@ impl Fleet {
             sts: client!(aws_sdk_sts, config, wire, region),
             autoscaling: client!(aws_sdk_applicationautoscaling, config, wire, region),
             quotas: client!(aws_sdk_servicequotas, config, wire, region),
+            ecs: client!(aws_sdk_ecs, config, wire, region),
+            load_balancing: client!(aws_sdk_elasticloadbalancingv2, config, wire, region),
+            iam: client!(aws_sdk_iam, config, wire, region),
+            logs: client!(aws_sdk_cloudwatchlogs, config, wire, region),
+            certificates: client!(aws_sdk_acm, config, wire, region),
+            route53: client!(aws_sdk_route53, config, wire, region),
         };
         clients.entry(region.clone()).or_insert_with(make).clone()
     }

@@ -333,8 +333,8 @@ impl Signals {
 }
 
 fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &Outcome, mut exits: Vec<Exit>, last: u64) -> Exit {
-    // A shut gate skips what follows it: that alone is 6 and no failure.
-    if !outcome.failures.is_empty() {
+    // A shut gate skips what follows it, and what did not get healthy is one: that alone is 6 and no failure.
+    if outcome.failures.iter().any(|(_, fault)| fault.class != Class::Unhealthy) {
         exits.push(Exit::Failed);
     }
     let word = match outcome.stopped {

@@ -39,6 +39,13 @@ pub struct ExistingFacts {
     pub public_subnets: Vec<ExistingSubnet>,
 }
 
+/// A public hosted zone that the topology refers to, as AWS shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingHostedZone {
+    /// Without `/hostedzone/`.
+    pub id: String,
+}
+
 /// Read first, then given to `Kind::desired`.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -50,6 +57,8 @@ pub struct Facts {
     pub zones: BTreeMap<Region, Vec<Zone>>,
     /// The networks that the topology refers to, of each region that answered.
     pub existing: BTreeMap<Region, ExistingFacts>,
+    /// The hosted zone that `dns.zone` names; nothing when it is not there or Route 53 did not answer.
+    pub hosted_zone: Option<ExistingHostedZone>,
     /// What was found, by address: some wants keep what was decided when a thing was made (a subnet its zone).
     pub found: BTreeMap<Addr, Found<Doc>>,
 }
@@ -62,6 +71,12 @@ impl Facts {
     #[must_use]
     pub fn found_field(&self, addr: &Addr, field: &str) -> Option<&str> {
         self.found.get(addr)?.spec.get(field)?.as_str()
+    }
+
+    /// A text of the topology with `{account}` filled in; `(account)` when AWS was not asked.
+    #[must_use]
+    pub fn with_account(&self, text: &str) -> String {
+        text.replace("{account}", self.account.as_deref().unwrap_or("(account)"))
     }
 
     /// The zones of a region in order of preference; nothing when the region was not asked or did not answer.

@@ -24,6 +24,8 @@ pub enum Class {
     Invalid,
     /// No clear answer: a reset, a time-out, a 5xx. The call may have been carried out.
     Unclear,
+    /// What serves did not get healthy in the form that was asked for, and AWS has given up on it (a rolled-back deployment).
+    Unhealthy,
     /// Allowed later, at a known time.
     Blocked(Option<Timestamp>),
     /// mrctl's own mistake.
@@ -66,6 +68,9 @@ impl Fault {
             Class::Unclear => "AWS gave no clear answer; run the same command again: what was done is found by its tags".to_owned(),
             Class::InUse => "remove what still uses it, then run the same command again".to_owned(),
             Class::Contention => "another change is in flight; wait for it, then run the same command again".to_owned(),
+            Class::Unhealthy => {
+                "mend what keeps it from getting healthy (AWS's reason is above), then run the same command again".to_owned()
+            }
             Class::Blocked(Some(until)) => format!("run the same command again after {until}"),
             Class::Blocked(None) => "run the same command again later".to_owned(),
             Class::Bug => "this is a mistake in mrctl: please report it with the output of the same command and `-vv`".to_owned(),

@@ -28,6 +28,9 @@ pub enum Status {
     Unseen(String),
     /// It will not become ready; why.
     Failed(String),
+    /// It is there and did not get healthy in the form that was asked for, and AWS has given up on it: the gate of its region stays
+    /// shut (exit 6). The next plan proposes the change again; the thing is not made anew.
+    Unhealthy(String),
 }
 
 /// How patient the engine is with a kind.

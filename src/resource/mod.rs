@@ -17,7 +17,7 @@ pub mod reference;
 pub use addr::{Addr, NotAnAddress, Region, Scope};
 pub use cx::{Cx, Memo};
 pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
-pub use facts::{ExistingFacts, ExistingSubnet, ExistingVpc, Facts, KNOWN_AT_PLAN, Zone};
+pub use facts::{ExistingFacts, ExistingHostedZone, ExistingSubnet, ExistingVpc, Facts, KNOWN_AT_PLAN, Zone};
 pub use fault::{Class, Fault};
 pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Replace, Scopes, Traffic, Traits, Verb, Want};
 pub use life::{Life, Patience, Status, Timing};

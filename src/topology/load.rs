@@ -120,6 +120,9 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
         regions,
         network: draft.network.as_ref().map(|network| network_model(draft, network, text)),
         tables: IndexMap::new(),
+        services: IndexMap::new(),
+        iam: Iam::default(),
+        dns: None,
         rollout,
     };
     let order = model.rollout_order();

@@ -6,6 +6,15 @@ use ipnet::Ipv4Net;
 
 use crate::resource::Region;
 
+mod dns;
+mod service;
+
+pub use dns::{Dns, DnsRecord, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember, Routing};
+pub use service::{
+    Access, Architecture, Certificate, ContainerHealthCheck, Deployment, Iam, Image, LoadBalancer, ScaleOn, Service, ServiceMember,
+    TargetHealthCheck, Tasks,
+};
+
 /// A topology that passed every check. What a reader finds here is final: defaults are filled in, `per_region` is merged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Model {
@@ -19,6 +28,10 @@ pub struct Model {
     pub network: Option<Network>,
     /// By the key in the file, in its order.
     pub tables: IndexMap<String, Table>,
+    /// By the key in the file, in its order.
+    pub services: IndexMap<String, Service>,
+    pub iam: Iam,
+    pub dns: Option<Dns>,
     pub rollout: Rollout,
 }
 
@@ -28,6 +41,23 @@ impl Model {
     pub fn rollout_order(&self) -> Vec<Region> {
         let rest = self.regions.keys().filter(|region| !self.rollout.order.contains(region));
         self.rollout.order.iter().chain(rest).cloned().collect()
+    }
+
+    /// A service in a region, when it runs there.
+    #[must_use]
+    pub fn service(&self, key: &str, region: &Region) -> Option<&ServiceMember> {
+        self.services.get(key)?.members.get(region)
+    }
+
+    /// The names under which clients of a region reach a service: those of the records that point at it there, sorted. A managed
+    /// certificate is for these.
+    #[must_use]
+    pub fn names_of(&self, service: &str, region: &Region) -> Vec<&str> {
+        let records = self.dns.iter().flat_map(|dns| &dns.records);
+        let pointing = records.filter(|(_, record)| record.service == service && record.members.contains_key(region));
+        let mut names: Vec<&str> = pointing.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn class(class: Class) -> &'static str {
         Class::Limit => "limit",
         Class::Invalid => "invalid",
         Class::Unclear => "unclear",
+        Class::Unhealthy => "unhealthy",
         Class::Blocked(_) => "blocked",
         Class::Bug => "bug",
     }

@@ -144,7 +144,7 @@ impl Bench {
         for _ in 0..200 {
             match self.kind(addr).status(&self.cx.at(&addr.scope), addr, id).await {
                 Ok(Status::Ready(outputs)) => return outputs,
-                Ok(Status::Failed(why)) => panic!("{addr}: {why}"),
+                Ok(Status::Failed(why) | Status::Unhealthy(why)) => panic!("{addr}: {why}"),
                 Ok(Status::Settling(_) | Status::Unseen(_) | Status::Gone) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(fault) => panic!("{addr}: {fault}"),
             }
