@@ -1,5 +1,5 @@
 //! Facts of an account and its regions, read before anyone says what is wanted.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::Filter;
 use futures::future::join_all;
@@ -37,6 +37,7 @@ impl Reading {
             zones: known(&self.zones),
             existing: known(&self.existing),
             hosted_zone: None,
+            restore: BTreeSet::new(),
             found: BTreeMap::new(),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     aws::{self, Fleet, facts, sweep},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, existing,
-        guard, observe, order, posture, quota, select, unused_adoptions,
+        guard, observe, order, posture, quota, select, unused_adoptions, unused_restorations,
     },
     resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
     topology::Model,
@@ -31,6 +31,10 @@ pub struct Asked {
     pub selection: Selection,
     pub allowed: Vec<(String, Allowance)>,
     pub adopt: BTreeSet<Addr>,
+    /// Ids of posture items to bring back to what the file says.
+    pub restore: BTreeSet<String>,
+    /// Do not wait until clients have let go of a region.
+    pub no_drain: bool,
 }
 
 /// A plan and what an apply needs to carry it out.
@@ -50,7 +54,8 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     let mut cx = Cx::new(model.clone(), fleet.clone());
     let regions = model.rollout_order();
     let mut plan = Plan { stack: model.stack.clone(), destroy: asked.destroy, ..Plan::default() };
-    let (facts, observed) = if asked.offline { offline(&model, &regions) } else { read(&model, &cx, &kinds, asked, &mut plan).await? };
+    let (mut facts, observed) = if asked.offline { offline(&model, &regions) } else { read(&model, &cx, &kinds, asked, &mut plan).await? };
+    facts.restore.clone_from(&asked.restore);
     plan.account = facts.account.clone().or_else(|| model.account.clone());
     plan.posture = posture(&kinds, &model, &observed.found, &observed.regions);
     plan.regions = observed.regions;
@@ -62,7 +67,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.findings.extend(decided.findings);
     plan.steps = decided.steps;
     in_reading_order(&mut plan.steps, &regions, &kinds);
-    let rollout = Rollout { order: regions, bake: model.rollout.bake, no_drain: false };
+    let rollout = Rollout { order: regions, bake: model.rollout.bake, no_drain: asked.no_drain };
     let mut ordered = order(&kinds, &plan.steps, &rollout)?;
     if !asked.selection.is_everything() {
         let kept = select(&plan.steps, &ordered.graph, &asked.selection);
@@ -84,6 +89,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.refusals = refusals;
     plan.findings.extend(unused);
     plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
+    plan.findings.extend(unused_restorations(&plan.steps, &plan.posture, &asked.restore));
     if !asked.offline && !asked.destroy {
         plan.findings.extend(existing::check(&model, &facts));
     }

@@ -1,5 +1,5 @@
 //! The commands that talk to AWS: `plan`, `apply`, `destroy`, `graph`.
-use std::{collections::BTreeSet, io::IsTerminal, io::Write as _, time::Duration};
+use std::{io::IsTerminal, io::Write as _, time::Duration};
 
 use anstream::{eprint, eprintln, print, println};
 use anyhow::Result;
@@ -49,6 +49,13 @@ struct Loss {
     no_sweep: bool,
 }
 
+#[derive(Debug, Args)]
+struct Draining {
+    /// Do not wait until clients have let go of a region before what serves there is removed
+    #[arg(long)]
+    no_drain: bool,
+}
+
 /// Read AWS and show the difference.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -89,6 +96,11 @@ pub struct ApplyArgs {
     /// Put this stack's marks on what stands at this address without them
     #[arg(long, value_name = "ADDR")]
     adopt: Vec<Addr>,
+    /// Bring what others set back to what the file says; the ids stand in the plan
+    #[arg(long, value_name = "ID")]
+    restore_posture: Vec<String>,
+    #[command(flatten)]
+    draining: Draining,
     /// Start nothing more after this time (`30s`, `20m`)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
@@ -108,6 +120,8 @@ pub struct DestroyArgs {
     format: Format,
     #[command(flatten)]
     loss: Loss,
+    #[command(flatten)]
+    draining: Draining,
     /// Start nothing more after this time (`30s`, `20m`)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
@@ -147,7 +161,7 @@ impl PlanArgs {
             no_sweep: self.loss.no_sweep,
             selection: Selection { only: self.part.only, except: self.part.except },
             allowed: self.loss.allow_data_loss,
-            adopt: BTreeSet::new(),
+            ..Asked::default()
         };
         let fleet = if self.offline { Fleet::offline() } else { common.fleet().await? };
         let plan = planning::plan(model, fleet.clone(), &asked).await?.plan;
@@ -189,6 +203,8 @@ impl ApplyArgs {
             selection: Selection { only: self.part.only, except: self.part.except },
             allowed: self.loss.allow_data_loss,
             adopt: self.adopt.into_iter().collect(),
+            restore: self.restore_posture.into_iter().collect(),
+            no_drain: self.draining.no_drain,
             ..Asked::default()
         };
         let consent = if self.yes { Consent::Given } else { Consent::Ask };
@@ -198,7 +214,13 @@ impl ApplyArgs {
 
 impl DestroyArgs {
     pub async fn run(self, common: &Common) -> Result<Exit> {
-        let asked = Asked { destroy: true, no_sweep: self.loss.no_sweep, allowed: self.loss.allow_data_loss, ..Asked::default() };
+        let asked = Asked {
+            destroy: true,
+            no_sweep: self.loss.no_sweep,
+            allowed: self.loss.allow_data_loss,
+            no_drain: self.draining.no_drain,
+            ..Asked::default()
+        };
         let consent = if self.yes { Consent::Named(self.confirm.unwrap_or_default()) } else { Consent::AskName };
         execute(common, asked, consent, self.format, self.timeout).await
     }

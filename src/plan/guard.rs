@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Finding, Severity, Step};
-use crate::resource::{Addr, Change, Doc, Kinds, Traits, doc::at};
+use crate::resource::{Addr, Change, Doc, Kinds, Posture, Traits, doc::at};
 
 /// One `--allow-data-loss` value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,24 @@ pub fn unused_adoptions(steps: &[Step], adopt: &BTreeSet<Addr>) -> Vec<Finding> 
     let idle = adopt.iter().filter(|addr| !steps.iter().any(|step| step.addr == **addr && is_open(step)));
     idle.map(|addr| unused("plan::adoption-unused", format!("`--adopt {addr}` matches nothing in this plan that could be adopted")))
         .collect()
+}
+
+/// `--restore-posture` values that name no posture of this plan, or one that a plan cannot restore because it changes nothing there:
+/// a warning, never a refusal.
+#[must_use]
+pub fn unused_restorations(steps: &[Step], posture: &[Posture], restore: &BTreeSet<String>) -> Vec<Finding> {
+    let idle = restore.iter().filter_map(|id| {
+        let item = posture.iter().find(|item| item.id == *id);
+        let why = match item {
+            None => "matches no posture of this plan".to_owned(),
+            Some(item) if !steps.iter().any(|step| step.addr == item.address && step.is_change()) => {
+                format!("changes nothing: {}", item.message)
+            }
+            Some(_) => return None,
+        };
+        Some(unused("plan::restoration-unused", format!("`--restore-posture {id}` {why}")))
+    });
+    idle.collect()
 }
 
 fn unused(code: &'static str, message: String) -> Finding {

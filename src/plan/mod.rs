@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 pub use decide::{Decided, decide, protections};
-pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions};
+pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions, unused_restorations};
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
 pub use posture::posture;

@@ -1,9 +1,9 @@
 //! Facts: what has to be known about an account before anyone can say what is wanted in it.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 
-use super::{Addr, Doc, Found, Region};
+use super::{Addr, Doc, Found, Posture, Region};
 
 /// One availability zone, by the id that means the same place in every account (`use1-az1`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +59,8 @@ pub struct Facts {
     pub existing: BTreeMap<Region, ExistingFacts>,
     /// The hosted zone that `dns.zone` names; nothing when it is not there or Route 53 did not answer.
     pub hosted_zone: Option<ExistingHostedZone>,
+    /// Ids of posture items that the user wants to have as the file says after all (`--restore-posture`).
+    pub restore: BTreeSet<String>,
     /// What was found, by address: some wants keep what was decided when a thing was made (a subnet its zone).
     pub found: BTreeMap<Addr, Found<Doc>>,
 }
@@ -77,6 +79,13 @@ impl Facts {
     #[must_use]
     pub fn with_account(&self, text: &str) -> String {
         text.replace("{account}", self.account.as_deref().unwrap_or("(account)"))
+    }
+
+    /// Whether what others set at this address stays (posture): not when the user asked for it to be restored. `kind` is the word
+    /// that the posture item's id begins with, for example `weight`.
+    #[must_use]
+    pub fn keeps(&self, kind: &'static str, addr: &Addr) -> bool {
+        !self.restore.contains(&Posture::id_of(kind, addr))
     }
 
     /// The zones of a region in order of preference; nothing when the region was not asked or did not answer.

@@ -17,9 +17,15 @@ pub struct Posture {
 }
 
 impl Posture {
+    /// The id of an item of that kind at that address.
+    #[must_use]
+    pub fn id_of(kind: &str, address: &Addr) -> String {
+        format!("{kind}:{address}")
+    }
+
     /// One item; its id follows from its kind and address.
     #[must_use]
     pub fn new(kind: &'static str, address: Addr, wanted: Doc, found: Doc, message: impl Into<String>) -> Self {
-        Self { id: format!("{kind}:{address}"), kind, address, wanted, found, message: message.into() }
+        Self { id: Self::id_of(kind, &address), kind, address, wanted, found, message: message.into() }
     }
 }

@@ -211,6 +211,7 @@ impl<'a> View<'a> {
         for item in &self.plan.posture {
             let (wanted, found) = (words::value(&item.wanted), words::value(&item.found));
             line!(out, "  {}: {} (the file says {wanted}, AWS shows {found})", item.address, item.message);
+            line!(out, "    {}", paint(style::FAINT, format!("id {}", item.id)));
         }
         out
     }

@@ -90,6 +90,7 @@ fn what_is_dangerous_stands_apart() {
 
     Posture: set by others, shown, never undone by a plan
       ap-south-1/dynamodb.table/Orders: a replica that neither the file names nor our mark covers (the file says (none), AWS shows ACTIVE)
+        id member:ap-south-1/dynamodb.table/Orders
 
     error[plan::quota]: us-east-1/ec2.vpc/main: 5 of 5 VPCs are in use
     warning[topology::not-built-yet]: line 12: nat_gateways is not built yet
