@@ -1,7 +1,13 @@
 //! The whole network with the real binary: gateways, endpoints and peering, on and off on a live stack.
+use aws_sdk_ec2::types::{Filter, ResourceType, TagSpecification};
+
 use crate::{
     lifecycle::topology,
-    support::{binary::Place, sandbox::strict},
+    support::{
+        aws::{Aws, block_on},
+        binary::Place,
+        sandbox::strict,
+    },
 };
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -105,4 +111,28 @@ fn a_peering_connection_that_fails_is_named_and_the_next_run_asks_anew() {
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
     world.destroy("shop");
+}
+
+/// Some tools copy the tags of a VPC to all that is in it: that makes nothing ours.
+#[test]
+fn a_peering_connection_with_the_marks_of_our_vpc_is_not_ours() {
+    let world = Place::new();
+    world.write(network("peering: none"));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let [asker, accepter] = REGIONS.map(|region| Aws::new(&world.account, region).ec2);
+    let id = block_on(async {
+        let ours = Filter::builder().name("tag:mrctl:stack").values("shop").build();
+        let vpcs = asker.describe_vpcs().filters(ours).send().await.unwrap();
+        let marks = TagSpecification::builder().resource_type(ResourceType::VpcPeeringConnection).set_tags(vpcs.vpcs()[0].tags.clone());
+        let other = accepter.create_vpc().cidr_block("10.99.0.0/16").send().await.unwrap();
+        let ask = asker.create_vpc_peering_connection().vpc_id(vpcs.vpcs()[0].vpc_id().unwrap()).peer_region(REGIONS[1]);
+        let ask = ask.peer_vpc_id(other.vpc().unwrap().vpc_id().unwrap()).tag_specifications(marks.build());
+        let id = ask.send().await.unwrap().vpc_peering_connection.unwrap().vpc_peering_connection_id.unwrap();
+        accepter.accept_vpc_peering_connection().vpc_peering_connection_id(&id).send().await.unwrap();
+        id
+    });
+    world.is_converged();
+    let seen = block_on(asker.describe_vpc_peering_connections().vpc_peering_connection_ids(&id).send()).unwrap();
+    let code = seen.vpc_peering_connections()[0].status().and_then(|status| status.code()).unwrap();
+    assert_eq!(code.as_str(), "active");
 }
