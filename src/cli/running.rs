@@ -223,7 +223,10 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     }
     let model = match common.model() {
         Ok(model) => model,
-        Err(exit) => return Ok(exit),
+        Err(exit) => {
+            unplanned(format, exit);
+            return Ok(exit);
+        }
     };
     if let Consent::Named(name) = &consent
         && *name != model.stack
@@ -231,9 +234,12 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
         eprintln!("error: `--confirm {name}` does not name the stack of this file, `{}`; nothing was read or changed", model.stack);
         return Ok(Exit::Usage);
     }
-    let fleet = common.fleet().await?;
     let rollout = model.clone();
-    let planned = planning::plan(model, fleet.clone(), &asked).await?;
+    let plan = async {
+        let fleet = common.fleet().await?;
+        Ok::<_, anyhow::Error>((planning::plan(model, fleet.clone(), &asked).await?, fleet))
+    };
+    let (planned, fleet) = plan.await.inspect_err(|_| unplanned(format, Exit::Failed))?;
     let plan = &planned.plan;
     if format == Format::Human && !common.quiet {
         eprint!("{}", human::plan(plan, PlanView::default()));
@@ -247,6 +253,7 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     }
     if !agreed(&consent, plan)? {
         eprintln!("declined: nothing was changed");
+        finish(format, "stopped", Exit::Declined, plan, None, 0);
         return Ok(Exit::Declined);
     }
     let (outcome, last) = carry_out(common, &planned, &rollout, format, timeout).await;
@@ -369,6 +376,11 @@ fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &
     }
     finish(format, word, exit, plan, Some(outcome), last);
     exit
+}
+
+/// The only line of an event stream when there is no plan; why, is on stderr.
+fn unplanned(format: Format, exit: Exit) {
+    finish(format, "failed", exit, &Plan::default(), None, 0);
 }
 
 /// The last line of the event stream.
