@@ -136,3 +136,31 @@ fn a_peering_connection_with_the_marks_of_our_vpc_is_not_ours() {
     let code = seen.vpc_peering_connections()[0].status().and_then(|status| status.code()).unwrap();
     assert_eq!(code.as_str(), "active");
 }
+
+/// Nor is a subnet: it keeps its place in our route table, and is named when it holds that back.
+#[test]
+fn a_subnet_with_the_marks_of_our_vpc_is_not_ours() {
+    let world = Place::new();
+    world.write(network("peering: none"));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let ec2 = Aws::new(&world.account, REGIONS[0]).ec2;
+    let marked = |value: &str| Filter::builder().name("tag:mrctl:resource").values(value).build();
+    let subnet = block_on(async {
+        let vpcs = ec2.describe_vpcs().filters(marked("us-east-1/ec2.vpc/main")).send().await.unwrap();
+        let (vpc, tags) = (vpcs.vpcs()[0].vpc_id().unwrap(), vpcs.vpcs()[0].tags.clone());
+        let marks = TagSpecification::builder().resource_type(ResourceType::Subnet).set_tags(tags).build();
+        // The last eighth of the range is one that mrctl leaves free.
+        let range = vpcs.vpcs()[0].cidr_block().unwrap().replace(".0.0/16", ".224.0/19");
+        let made = ec2.create_subnet().vpc_id(vpc).cidr_block(range).tag_specifications(marks).send().await.unwrap();
+        let subnet = made.subnet().unwrap().subnet_id().unwrap().to_owned();
+        let tables = ec2.describe_route_tables().filters(marked("us-east-1/ec2.route_table/public")).send().await.unwrap();
+        let table = tables.route_tables()[0].route_table_id().unwrap();
+        ec2.associate_route_table().route_table_id(table).subnet_id(&subnet).send().await.unwrap();
+        subnet
+    });
+    world.is_converged();
+    let said = world.expect(1, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
+    assert!(said.contains(&format!("subnet {subnet} is associated with it")), "{said}");
+    block_on(ec2.delete_subnet().subnet_id(&subnet).send()).unwrap();
+    world.destroy("shop");
+}
