@@ -240,3 +240,15 @@ fn an_event_stream_ends_with_its_end_when_nothing_could_be_planned() {
         assert_eq!((&lines[0]["type"], &lines[0]["outcome"], &lines[0]["exit_code"]), (&"finished".into(), &"failed".into(), &code.into()));
     }
 }
+
+/// Whoever asked for few words or for events still has to know why nothing was done.
+#[test]
+fn a_refusal_says_why_however_little_is_to_be_said() {
+    let place = Place::with(FILE);
+    place.expect(0, &["apply", "--yes", "--no-sweep", "-q"]);
+    for how in [&["--quiet"][..], &["--format", "json"]] {
+        let said = place.expect(8, &[&["destroy", "--yes", "--confirm", "shop", "--no-sweep"], how].concat());
+        assert!(said.contains("--allow-data-loss eu-west-1/dynamodb.table/Orders"), "{said}");
+    }
+    place.destroy("shop");
+}

@@ -241,11 +241,12 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     };
     let (planned, fleet) = plan.await.inspect_err(|_| unplanned(format, Exit::Failed))?;
     let plan = &planned.plan;
-    if format == Format::Human && !common.quiet {
-        eprint!("{}", human::plan(plan, PlanView::default()));
-    }
     let before = before_apply(plan);
     let refused = before.contains(&Exit::Refused) || plan.has_errors();
+    // Why nothing is done matters to everyone, and no event says it.
+    if refused || format == Format::Human && !common.quiet {
+        eprint!("{}", human::plan(plan, PlanView::default()));
+    }
     if refused || !plan.has_changes() {
         let exit = exit_of(&before);
         finish(format, if refused { "refused" } else { "done" }, exit, plan, None, 0);
