@@ -145,7 +145,7 @@ fn a_subnet_with_the_marks_of_our_vpc_is_not_ours() {
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     let ec2 = Aws::new(&world.account, REGIONS[0]).ec2;
     let marked = |value: &str| Filter::builder().name("tag:mrctl:resource").values(value).build();
-    let subnet = block_on(async {
+    let (subnet, association) = block_on(async {
         let vpcs = ec2.describe_vpcs().filters(marked("us-east-1/ec2.vpc/main")).send().await.unwrap();
         let (vpc, tags) = (vpcs.vpcs()[0].vpc_id().unwrap(), vpcs.vpcs()[0].tags.clone());
         let marks = TagSpecification::builder().resource_type(ResourceType::Subnet).set_tags(tags).build();
@@ -155,12 +155,13 @@ fn a_subnet_with_the_marks_of_our_vpc_is_not_ours() {
         let subnet = made.subnet().unwrap().subnet_id().unwrap().to_owned();
         let tables = ec2.describe_route_tables().filters(marked("us-east-1/ec2.route_table/public")).send().await.unwrap();
         let table = tables.route_tables()[0].route_table_id().unwrap();
-        ec2.associate_route_table().route_table_id(table).subnet_id(&subnet).send().await.unwrap();
-        subnet
+        let made = ec2.associate_route_table().route_table_id(table).subnet_id(&subnet).send().await.unwrap();
+        (subnet, made.association_id.unwrap())
     });
     world.is_converged();
     let said = world.expect(1, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
     assert!(said.contains(&format!("subnet {subnet} is associated with it")), "{said}");
+    block_on(ec2.disassociate_route_table().association_id(association).send()).unwrap();
     block_on(ec2.delete_subnet().subnet_id(&subnet).send()).unwrap();
     world.destroy("shop");
 }

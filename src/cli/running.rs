@@ -199,7 +199,7 @@ impl ApplyArgs {
 impl DestroyArgs {
     pub async fn run(self, common: &Common) -> Result<Exit> {
         let asked = Asked { destroy: true, no_sweep: self.loss.no_sweep, allowed: self.loss.allow_data_loss, ..Asked::default() };
-        let consent = if self.yes { Consent::Named(self.confirm.unwrap_or_default()) } else { Consent::AskName };
+        let consent = if self.yes { Consent::Named(self.confirm.unwrap_or_default()) } else { Consent::AskName(self.confirm) };
         execute(common, asked, consent, self.format, self.timeout).await
     }
 }
@@ -210,12 +210,12 @@ enum Consent {
     /// The stack's name was given on the command line.
     Named(String),
     Ask,
-    /// The stack's name has to be typed.
-    AskName,
+    /// The stack's name has to be typed; one that was given without `--yes` has to be right, too.
+    AskName(Option<String>),
 }
 
 async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format, timeout: Option<Duration>) -> Result<Exit> {
-    let asks = matches!(consent, Consent::Ask | Consent::AskName);
+    let asks = matches!(consent, Consent::Ask | Consent::AskName(_));
     if asks && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         let how = if asked.destroy { "`--yes --confirm STACK`" } else { "`--yes`" };
         eprintln!("error: there is no terminal to ask at; agree with {how}");
@@ -228,7 +228,7 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
             return Ok(exit);
         }
     };
-    if let Consent::Named(name) = &consent
+    if let Consent::Named(name) | Consent::AskName(Some(name)) = &consent
         && *name != model.stack
     {
         eprintln!("error: `--confirm {name}` does not name the stack of this file, `{}`; nothing was read or changed", model.stack);
@@ -268,7 +268,7 @@ fn agreed(consent: &Consent, plan: &Plan) -> Result<bool> {
             eprint!("Do this? Only `yes` is taken as yes: ");
             "yes"
         }
-        Consent::AskName => {
+        Consent::AskName(_) => {
             eprint!("Type the stack's name to remove it ({}): ", plan.stack);
             plan.stack.as_str()
         }
