@@ -200,3 +200,55 @@ fn data_that_is_begun_without_a_search_is_said() {
     assert_eq!(codes(&place, false), Vec::<String>::new());
     place.destroy("shop");
 }
+
+/// Keys in the environment are somebody's; who names a profile means that one, and it may be another account.
+#[test]
+fn a_profile_that_is_named_goes_before_keys_in_the_environment() {
+    let place = Place::with(FILE);
+    let (other, folder) = (sandbox::fresh_account(), place.path().parent().unwrap().to_owned());
+    let keys = folder.join("credentials");
+    std::fs::write(&keys, format!("[other]\naws_access_key_id = {other}\naws_secret_access_key = sandbox\n")).unwrap();
+    let files = [("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()), ("AWS_CONFIG_FILE", "/dev/null")];
+    let account = |arguments: &[&str]| {
+        let output = place.run_with(&files, &[&["plan", "--format", "json", "--no-sweep"], arguments].concat());
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["account"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((account(&[]), account(&["--profile", "other"])), (place.account.clone(), other));
+    let said = place.expect_with(&files, 1, &["plan", "--no-sweep", "--profile", "missing"]);
+    assert!(said.contains("profile `missing` was not defined") && !said.contains("ProviderError"), "{said}");
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_a_warning() {
+    let place = Place::with(FILE);
+    let plan = place.plan(&["--only", "eu-west-1/*", "--only", "us-west-1/*", "--except", "*/rds.*"]);
+    let findings: Vec<_> = plan["findings"].as_array().unwrap().iter().filter(|it| it["code"] == "plan::pattern-unused").collect();
+    let messages: Vec<_> = findings.iter().map(|it| it["message"].as_str().unwrap().split(" matches").next().unwrap()).collect();
+    assert_eq!(messages, ["`--only us-west-1/*`", "`--except */rds.*`"]);
+}
+
+/// A reader of the events hears the end also when there was no plan to carry out.
+#[test]
+fn an_event_stream_ends_with_its_end_when_nothing_could_be_planned() {
+    let place = Place::new();
+    for (file, code) in [(format!("{FILE}account: \"999999999999\"\n"), 1), ("version: 2\n".to_owned(), 3)] {
+        place.write(file);
+        let output = place.run(&["apply", "--yes", "--format", "json", "--no-sweep"]);
+        let lines: Vec<serde_json::Value> =
+            String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((output.status.code(), lines.len()), (Some(code), 1));
+        assert_eq!((&lines[0]["type"], &lines[0]["outcome"], &lines[0]["exit_code"]), (&"finished".into(), &"failed".into(), &code.into()));
+    }
+}
+
+/// Whoever asked for few words or for events still has to know why nothing was done.
+#[test]
+fn a_refusal_says_why_however_little_is_to_be_said() {
+    let place = Place::with(FILE);
+    place.expect(0, &["apply", "--yes", "--no-sweep", "-q"]);
+    for how in [&["--quiet"][..], &["--format", "json"]] {
+        let said = place.expect(8, &[&["destroy", "--yes", "--confirm", "shop", "--no-sweep"], how].concat());
+        assert!(said.contains("--allow-data-loss eu-west-1/dynamodb.table/Orders"), "{said}");
+    }
+    place.destroy("shop");
+}

@@ -1,7 +1,13 @@
 //! The whole network with the real binary: gateways, endpoints and peering, on and off on a live stack.
+use aws_sdk_ec2::types::{Filter, ResourceType, TagSpecification};
+
 use crate::{
     lifecycle::topology,
-    support::{binary::Place, sandbox::strict},
+    support::{
+        aws::{Aws, block_on},
+        binary::Place,
+        sandbox::strict,
+    },
 };
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -104,5 +110,58 @@ fn a_peering_connection_that_fails_is_named_and_the_next_run_asks_anew() {
     assert!(said.contains("eu-west-1/ec2.vpc_peering_connection/us-east-1") && said.contains("failed"), "{said}");
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
+    world.destroy("shop");
+}
+
+/// Some tools copy the tags of a VPC to all that is in it: that makes nothing ours.
+#[test]
+fn a_peering_connection_with_the_marks_of_our_vpc_is_not_ours() {
+    let world = Place::new();
+    world.write(network("peering: none"));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let [asker, accepter] = REGIONS.map(|region| Aws::new(&world.account, region).ec2);
+    let id = block_on(async {
+        let ours = Filter::builder().name("tag:mrctl:stack").values("shop").build();
+        let vpcs = asker.describe_vpcs().filters(ours).send().await.unwrap();
+        let marks = TagSpecification::builder().resource_type(ResourceType::VpcPeeringConnection).set_tags(vpcs.vpcs()[0].tags.clone());
+        let other = accepter.create_vpc().cidr_block("10.99.0.0/16").send().await.unwrap();
+        let ask = asker.create_vpc_peering_connection().vpc_id(vpcs.vpcs()[0].vpc_id().unwrap()).peer_region(REGIONS[1]);
+        let ask = ask.peer_vpc_id(other.vpc().unwrap().vpc_id().unwrap()).tag_specifications(marks.build());
+        let id = ask.send().await.unwrap().vpc_peering_connection.unwrap().vpc_peering_connection_id.unwrap();
+        accepter.accept_vpc_peering_connection().vpc_peering_connection_id(&id).send().await.unwrap();
+        id
+    });
+    world.is_converged();
+    let seen = block_on(asker.describe_vpc_peering_connections().vpc_peering_connection_ids(&id).send()).unwrap();
+    let code = seen.vpc_peering_connections()[0].status().and_then(|status| status.code()).unwrap();
+    assert_eq!(code.as_str(), "active");
+}
+
+/// Nor is a subnet: it keeps its place in our route table, and is named when it holds that back.
+#[test]
+fn a_subnet_with_the_marks_of_our_vpc_is_not_ours() {
+    let world = Place::new();
+    world.write(network("peering: none"));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let ec2 = Aws::new(&world.account, REGIONS[0]).ec2;
+    let marked = |value: &str| Filter::builder().name("tag:mrctl:resource").values(value).build();
+    let (subnet, association) = block_on(async {
+        let vpcs = ec2.describe_vpcs().filters(marked("us-east-1/ec2.vpc/main")).send().await.unwrap();
+        let (vpc, tags) = (vpcs.vpcs()[0].vpc_id().unwrap(), vpcs.vpcs()[0].tags.clone());
+        let marks = TagSpecification::builder().resource_type(ResourceType::Subnet).set_tags(tags).build();
+        // The last eighth of the range is one that mrctl leaves free.
+        let range = vpcs.vpcs()[0].cidr_block().unwrap().replace(".0.0/16", ".224.0/19");
+        let made = ec2.create_subnet().vpc_id(vpc).cidr_block(range).tag_specifications(marks).send().await.unwrap();
+        let subnet = made.subnet().unwrap().subnet_id().unwrap().to_owned();
+        let tables = ec2.describe_route_tables().filters(marked("us-east-1/ec2.route_table/public")).send().await.unwrap();
+        let table = tables.route_tables()[0].route_table_id().unwrap();
+        let made = ec2.associate_route_table().route_table_id(table).subnet_id(&subnet).send().await.unwrap();
+        (subnet, made.association_id.unwrap())
+    });
+    world.is_converged();
+    let said = world.expect(1, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
+    assert!(said.contains(&format!("subnet {subnet} is associated with it")), "{said}");
+    block_on(ec2.disassociate_route_table().association_id(association).send()).unwrap();
+    block_on(ec2.delete_subnet().subnet_id(&subnet).send()).unwrap();
     world.destroy("shop");
 }

@@ -60,6 +60,10 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     let mut running = FuturesUnordered::new();
     let mut abandoned = false;
     loop {
+        if run.stopped.is_none() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            run.stopped = Some(Stop::TimedOut);
+            tell(Event::Stopping { why: Stop::TimedOut, running: running.len() });
+        }
         while run.stopped.is_none()
             && running.len() < AT_ONCE
             && let Some(op) = run.take()
@@ -89,10 +93,7 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
                 run.stopped = Some(Stop::Interrupted);
                 tell(Event::Stopping { why: Stop::Interrupted, running: running.len() });
             }
-            () = until(deadline), if run.stopped.is_none() => {
-                run.stopped = Some(Stop::TimedOut);
-                tell(Event::Stopping { why: Stop::TimedOut, running: running.len() });
-            }
+            () = until(deadline), if run.stopped.is_none() => {}
         }
     }
     if abandoned {

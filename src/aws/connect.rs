@@ -2,16 +2,19 @@
 use std::{net::IpAddr, time::Duration};
 
 use aws_config::{
-    AppName, BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableRegionProvider, meta::region::RegionProviderChain,
-    profile::ProfileFileRegionProvider,
+    AppName, BehaviorVersion, Region, SdkConfig,
+    environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
 };
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use thiserror::Error;
 
 use super::{
     Fleet,
+    errors::chain,
     inject::Injector,
     wire::{Recorder, Wire},
 };
@@ -83,12 +86,16 @@ pub async fn connect(options: Connect) -> Result<Fleet, NotConnected> {
         None => profile_region.build(),
     };
     let region = RegionProviderChain::first_try(shell).or_else(profile_region).or_else(Region::new("us-east-1"));
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
+    let region = region.region().await;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region.clone());
     if let Some(app) = app {
         loader = loader.app_name(app);
     }
     if let Some(profile) = &options.profile {
-        loader = loader.profile_name(profile);
+        // Keys in the environment go before a profile in the SDK's own chain. Who names one means it, as with every AWS tool: it may
+        // be another account.
+        let provider = ProfileFileCredentialsProvider::builder().configure(&ProviderConfig::default().with_region(region));
+        loader = loader.profile_name(profile).credentials_provider(provider.profile_name(profile).build());
     }
     if let Some(sandbox) = &options.sandbox {
         loader = loader.credentials_provider(Credentials::new(&sandbox.account, "sandbox", None, None, "sandbox"));
@@ -107,7 +114,10 @@ pub async fn connect(options: Connect) -> Result<Fleet, NotConnected> {
     if options.inject.is_some() && !local {
         return Err(NotConnected::InjectedIntoRealAws);
     }
-    prove_credentials(&config).await?;
+    prove_credentials(&config).await.map_err(|why| {
+        let of_profile = options.profile.as_ref().map_or_else(String::new, |profile| format!("profile `{profile}`: "));
+        NotConnected::NoCredentials(of_profile + &why)
+    })?;
     // A proxy has no business between mrctl and this machine.
     let mut wire = Wire::new(!local);
     if let Some(injector) = options.inject {
@@ -131,14 +141,12 @@ impl LoadServiceConfig for Endpoints {
 }
 
 /// Asks for credentials once, so that their absence is one message and not one for each region and kind.
-async fn prove_credentials(config: &SdkConfig) -> Result<(), NotConnected> {
-    let Some(provider) = config.credentials_provider() else {
-        return Err(NotConnected::NoCredentials("nothing provides any".to_owned()));
-    };
+async fn prove_credentials(config: &SdkConfig) -> Result<(), String> {
+    let Some(provider) = config.credentials_provider() else { return Err("nothing provides any".to_owned()) };
     match tokio::time::timeout(CREDENTIALS_WITHIN, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(why)) => Err(NotConnected::NoCredentials(DisplayErrorContext(&why).to_string())),
-        Err(_) => Err(NotConnected::NoCredentials(format!("the provider did not answer within {} s", CREDENTIALS_WITHIN.as_secs()))),
+        Ok(Err(why)) => Err(chain(&why)),
+        Err(_) => Err(format!("the provider did not answer within {} s", CREDENTIALS_WITHIN.as_secs())),
     }
 }
 

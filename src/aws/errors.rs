@@ -83,7 +83,7 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The whole chain of causes: the outermost alone says "dispatch failure".
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut at = error.source();
     while let Some(error) = at {

@@ -43,12 +43,6 @@ pub fn filter(name: &str, value: &str) -> ec2::Filter {
     ec2::Filter::builder().name(name).values(value).build()
 }
 
-/// Whether an EC2 resource carries this stack's mark, whatever its kind.
-#[must_use]
-pub fn is_ours(cx: &Cx, tags: &[ec2::Tag]) -> bool {
-    tags.iter().any(|tag| tag.key() == Some(STACK) && tag.value() == Some(&cx.owner.stack))
-}
-
 /// The address and the tags of an EC2 resource of that kind which is this stack's in the scope that is looked at.
 ///
 /// Nothing for anything else: a mark that does not read, or that names another kind or region, was copied by someone.
@@ -57,6 +51,12 @@ pub fn ours(cx: &Cx, kind: &str, tags: &[ec2::Tag]) -> Option<(Addr, Tags)> {
     let marks = owner::read(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))));
     let addr = marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == kind && addr.scope == cx.scope)?.clone();
     Some((addr, marks.tags))
+}
+
+/// Whether an EC2 resource of that kind is this stack's in the scope that is looked at.
+#[must_use]
+pub fn is_ours(cx: &Cx, kind: &str, tags: &[ec2::Tag]) -> bool {
+    ours(cx, kind, tags).is_some()
 }
 
 /// Sets and removes tags of an EC2 resource until it carries the wanted ones.

@@ -12,14 +12,17 @@ use crate::{
     aws::{self, Fleet, facts, sweep},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, existing,
-        guard, observe, order, posture, quota, select, unused_adoptions, unused_restorations,
+        guard, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
     },
-    resource::{Addr, Class, Cx, Facts, Kinds, Region, Scope},
+    resource::{Addr, Class, Cx, Doc, Facts, Found, Kinds, Region, Scope},
     topology::Model,
 };
 
 /// When a plan has to be there, whatever a region does: observing may take 24 s of it.
 const ENDS_WITHIN: Duration = Duration::from_secs(29);
+
+/// The finding that no region but those of the file was looked at.
+const NOT_SWEPT: &str = "plan::not-swept";
 
 /// What changes how a plan is made.
 #[derive(Clone, Debug, Default)]
@@ -70,14 +73,16 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     let rollout = Rollout { order: regions, bake: model.rollout.bake, no_drain: asked.no_drain };
     let mut ordered = order(&kinds, &plan.steps, &rollout)?;
     if !asked.selection.is_everything() {
+        plan.findings.extend(unmatched(&plan.steps, &asked.selection));
         let kept = select(&plan.steps, &ordered.graph, &asked.selection);
         let steps = std::mem::take(&mut plan.steps);
         plan.steps = steps.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, step)| step).collect();
         ordered = order(&kinds, &plan.steps, &rollout)?;
     }
     plan.findings.extend(ordered.findings);
-    if asked.no_sweep && !asked.offline {
-        plan.findings.extend(begun_unsearched(&kinds, &plan.steps));
+    if !asked.offline {
+        let begun = begun_unsearched(&kinds, &plan, asked.no_sweep);
+        plan.findings.extend(begun);
     }
     let impossible = impossible(&plan, &held);
     plan.findings.extend(impossible);
@@ -163,11 +168,20 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
         }
     }
     if let Some(fault) = unswept {
-        plan.findings.push(note("plan::not-swept", format!("the account's other regions were not searched: {fault}")));
+        plan.findings.push(note(NOT_SWEPT, format!("the account's other regions were not searched: {fault}")));
     }
     for (region, state) in observed.regions.iter().filter(|(_, state)| state.state == Reach::NotSearched) {
         let why = state.detail.clone().unwrap_or_default();
-        plan.findings.push(note("plan::not-searched", format!("{region} was not searched for resources of this stack: {why}")));
+        let reaches = |found: &&Found<Doc>| kinds.get(&found.addr.kind).is_ok_and(|kind| kind.also_in(found).contains(region));
+        let known: Vec<String> = observed.found.iter().filter(reaches).map(|found| found.addr.to_string()).collect();
+        let mut finding = note("plan::not-searched", format!("{region} was not searched for resources of this stack: {why}"));
+        if !known.is_empty() {
+            finding.severity = Severity::Warning;
+            finding.message =
+                format!("{}; it has a part of {}, which is neither changed nor removed now", finding.message, known.join(", "));
+            finding.help = Some(format!("run the same command again when {region} answers"));
+        }
+        plan.findings.push(finding);
     }
     let mut facts = reading.facts();
     facts.found = observed.found.iter().map(|found| (found.addr.clone(), found.clone())).collect();
@@ -202,7 +216,19 @@ fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
 }
 
 /// Data that is begun although nobody looked whether regions that the file does not name have it.
-fn begun_unsearched(kinds: &Kinds, steps: &[Step]) -> Option<Finding> {
+fn begun_unsearched(kinds: &Kinds, plan: &Plan, no_sweep: bool) -> Option<Finding> {
+    let steps = &plan.steps;
+    let silent: Vec<&str> =
+        plan.regions.iter().filter(|(_, state)| state.state == Reach::NotSearched).map(|(region, _)| region.as_str()).collect();
+    let why = if no_sweep {
+        "with --no-sweep nobody looks for members in regions that the file does not name".to_owned()
+    } else if plan.findings.iter().any(|finding| finding.code == NOT_SWEPT) {
+        "the account's other regions were not searched for members".to_owned()
+    } else if silent.is_empty() {
+        return None;
+    } else {
+        format!("{} did not say whether there are members", silent.join(", "))
+    };
     let lane = |step: &Step| {
         let kind = kinds.get(&step.addr.kind).ok().filter(|kind| kind.traits().data)?;
         kind.lane(&step.addr, step.found.as_ref().map(|found| &found.spec).or(step.want.as_ref().map(|want| &want.spec))?)
@@ -211,10 +237,13 @@ fn begun_unsearched(kinds: &Kinds, steps: &[Step]) -> Option<Finding> {
     let begun = steps.iter().filter(|step| step.action == Action::Create && lane(step).is_some_and(|lane| !known.contains(&lane)));
     let names: BTreeSet<&str> = begun.map(|step| &*step.addr.name).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let message = format!(
-        "{names} would be begun: with --no-sweep nobody looks for members in regions that the file does not name, and they would not be joined"
-    );
-    (!names.is_empty()).then(|| note("plan::begun-unsearched", message))
+    let mut finding = note("plan::begun-unsearched", format!("{names} would be begun: {why}, and they would not be joined"));
+    if !no_sweep {
+        finding.severity = Severity::Warning;
+        finding.help =
+            Some("a table that is begun twice can never be made one: where there may be members, wait until all answers".to_owned());
+    }
+    Some(finding).filter(|_| !names.is_empty())
 }
 
 fn note(code: &'static str, message: String) -> Finding {

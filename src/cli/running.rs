@@ -221,7 +221,7 @@ impl DestroyArgs {
             no_drain: self.draining.no_drain,
             ..Asked::default()
         };
-        let consent = if self.yes { Consent::Named(self.confirm.unwrap_or_default()) } else { Consent::AskName };
+        let consent = if self.yes { Consent::Named(self.confirm.unwrap_or_default()) } else { Consent::AskName(self.confirm) };
         execute(common, asked, consent, self.format, self.timeout).await
     }
 }
@@ -232,12 +232,12 @@ enum Consent {
     /// The stack's name was given on the command line.
     Named(String),
     Ask,
-    /// The stack's name has to be typed.
-    AskName,
+    /// The stack's name has to be typed; one that was given without `--yes` has to be right, too.
+    AskName(Option<String>),
 }
 
 async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format, timeout: Option<Duration>) -> Result<Exit> {
-    let asks = matches!(consent, Consent::Ask | Consent::AskName);
+    let asks = matches!(consent, Consent::Ask | Consent::AskName(_));
     if asks && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         let how = if asked.destroy { "`--yes --confirm STACK`" } else { "`--yes`" };
         eprintln!("error: there is no terminal to ask at; agree with {how}");
@@ -245,23 +245,30 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     }
     let model = match common.model() {
         Ok(model) => model,
-        Err(exit) => return Ok(exit),
+        Err(exit) => {
+            unplanned(format, exit);
+            return Ok(exit);
+        }
     };
-    if let Consent::Named(name) = &consent
+    if let Consent::Named(name) | Consent::AskName(Some(name)) = &consent
         && *name != model.stack
     {
         eprintln!("error: `--confirm {name}` does not name the stack of this file, `{}`; nothing was read or changed", model.stack);
         return Ok(Exit::Usage);
     }
-    let fleet = common.fleet().await?;
     let rollout = model.clone();
-    let planned = planning::plan(model, fleet.clone(), &asked).await?;
+    let plan = async {
+        let fleet = common.fleet().await?;
+        Ok::<_, anyhow::Error>((planning::plan(model, fleet.clone(), &asked).await?, fleet))
+    };
+    let (planned, fleet) = plan.await.inspect_err(|_| unplanned(format, Exit::Failed))?;
     let plan = &planned.plan;
-    if format == Format::Human && !common.quiet {
-        eprint!("{}", human::plan(plan, PlanView::default()));
-    }
     let before = before_apply(plan);
     let refused = before.contains(&Exit::Refused) || plan.has_errors();
+    // Why nothing is done matters to everyone, and no event says it.
+    if refused || format == Format::Human && !common.quiet {
+        eprint!("{}", human::plan(plan, PlanView::default()));
+    }
     if refused || !plan.has_changes() {
         let exit = exit_of(&before);
         finish(format, if refused { "refused" } else { "done" }, exit, plan, None, 0);
@@ -269,6 +276,7 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     }
     if !agreed(&consent, plan)? {
         eprintln!("declined: nothing was changed");
+        finish(format, "stopped", Exit::Declined, plan, None, 0);
         return Ok(Exit::Declined);
     }
     let (outcome, last) = carry_out(common, &planned, &rollout, format, timeout).await;
@@ -282,7 +290,7 @@ fn agreed(consent: &Consent, plan: &Plan) -> Result<bool> {
             eprint!("Do this? Only `yes` is taken as yes: ");
             "yes"
         }
-        Consent::AskName => {
+        Consent::AskName(_) => {
             eprint!("Type the stack's name to remove it ({}): ", plan.stack);
             plan.stack.as_str()
         }
@@ -391,6 +399,11 @@ fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &
     }
     finish(format, word, exit, plan, Some(outcome), last);
     exit
+}
+
+/// The only line of an event stream when there is no plan; why, is on stderr.
+fn unplanned(format: Format, exit: Exit) {
+    finish(format, "failed", exit, &Plan::default(), None, 0);
 }
 
 /// The last line of the event stream.

@@ -37,10 +37,11 @@ pub fn decide(
     let mut decided = Decided::default();
     let mut found = by_address(found);
     let mut known = Known::default();
-    let unsure = silent_lanes(kinds, &wants, &found, regions);
+    let silent = silent_lanes(kinds, &wants, &found, regions);
     for mut want in in_reference_order(wants)? {
         let mut here = found.remove(&want.addr).unwrap_or_default();
-        if let Some(region) = unsure.get(&want.addr) {
+        let silent = silent.get(&want.addr);
+        if let Some(Silent { region, known: false }) = silent {
             let why =
                 format!("no region that answered has a member of it, and {region} did not answer: a second one would never join the first");
             want.hold.get_or_insert(why);
@@ -71,7 +72,12 @@ pub fn decide(
                 continue;
             }
         };
-        let step = wanted(&asked, want, refers, one, &known, &mut decided.findings);
+        let mut step = wanted(&asked, want, refers, one, &known, &mut decided.findings);
+        if let Some(Silent { region, .. }) = silent.filter(|_| step.action == Action::Replace) {
+            // The old one would go, and the new one would not be begun.
+            step.why = format!("{}, and a new one is not begun while {region} does not answer: it may have another member", step.why);
+            (step.action, step.changes, step.waiting) = (Action::Hold, Vec::new(), None);
+        }
         known.remember(&step, kinds);
         decided.take(&asked.traits, step, beside);
     }
@@ -137,15 +143,22 @@ impl Decided {
     }
 }
 
-/// Wants for the first member of something whose other members live in a region that did not answer.
+/// A region that did not answer and is to have a member of what a want is a member of.
+struct Silent {
+    region: Region,
+    /// Whether the want's own member, or another that can be joined, was found.
+    known: bool,
+}
+
+/// Wants for data of which another member lives in a region that did not answer.
 ///
-/// Data that was begun twice cannot be joined again, so nothing is made where a silent region may hold the first.
+/// Data that was begun twice cannot be joined again, so nothing is begun where a silent region may hold the first.
 fn silent_lanes(
     kinds: &Kinds,
     wants: &[Want<Doc>],
     found: &BTreeMap<Addr, Vec<Found<Doc>>>,
     regions: &BTreeMap<Region, RegionState>,
-) -> BTreeMap<Addr, Region> {
+) -> BTreeMap<Addr, Silent> {
     let lane = |addr: &Addr, spec: &Doc| kinds.get(&addr.kind).ok().filter(|kind| kind.traits().data)?.lane(addr, spec);
     // A member that the file does not name any more is one that others can join, too.
     let alive: BTreeSet<String> = found.values().flatten().filter_map(|found| lane(&found.addr, &found.spec)).collect();
@@ -160,8 +173,11 @@ fn silent_lanes(
         }
         lanes.push((&want.addr, lane));
     }
-    let unsure = lanes.into_iter().filter(|(addr, lane)| !alive.contains(lane) && !found.contains_key(*addr));
-    unsure.filter_map(|(addr, lane)| Some((addr.clone(), silent.get(&lane)?.clone()))).collect()
+    let member = |(addr, lane): (&Addr, String)| {
+        let known = alive.contains(&lane) || found.contains_key(addr);
+        Some((addr.clone(), Silent { region: silent.get(&lane)?.clone(), known }))
+    };
+    lanes.into_iter().filter_map(member).collect()
 }
 
 /// What is known of the wants decided so far.

@@ -9,6 +9,9 @@ use crate::{
     topology::{ExistingNetwork, Model, Peering},
 };
 
+/// The kind of the networks that mrctl makes itself.
+const VPC: &str = "ec2.vpc";
+
 /// What is wrong with `network.existing`, for the regions that answered.
 #[must_use]
 pub fn check(model: &Model, facts: &Facts) -> Vec<Finding> {
@@ -21,6 +24,13 @@ pub fn check(model: &Model, facts: &Facts) -> Vec<Finding> {
             findings.push(Finding { code, severity, address: None, line: Some(named.line), message, help });
         };
         one(region, named, found, &mut say);
+        let own = facts.found.values().find(|own| own.addr.region() == Some(region) && *own.addr.kind == *VPC && own.id == named.vpc);
+        if let Some(own) = own.filter(|own| own.ours) {
+            let message = format!("{} in {region} is {} of this stack: what the file refers to would be removed", named.vpc, own.addr);
+            let help = "take the region out of `network.existing`, and mrctl goes on making its network; to keep this VPC without mrctl, \
+                        first remove the `mrctl:` tags in AWS from it and from all that is in it";
+            say(Severity::Error, "existing::own", message, Some(help));
+        }
         if let (Some(vpc), Some(cidr)) = (&found.vpc, model.regions.get(region).and_then(|spec| spec.cidr))
             && !vpc.ranges.contains(&cidr)
         {
@@ -129,7 +139,7 @@ fn overlaps(model: &Model, existing: &BTreeMap<Region, ExistingNetwork>, facts: 
 mod tests {
     use super::*;
     use crate::{
-        resource::{ExistingVpc, Zone},
+        resource::{Addr, Doc, ExistingVpc, Found, Life, Outputs, Zone},
         topology::load,
     };
 
@@ -188,6 +198,20 @@ network:
                 "us-east-1 has no subnet subnet-00000003",
             ]
         );
+    }
+
+    #[test]
+    fn a_vpc_of_the_stack_itself_is_not_one_to_refer_to() {
+        let (model, _) = load("topology.yaml", FILE.as_bytes()).expect("a valid file");
+        let region = Region::new("us-east-1");
+        let addr = Addr::regional(&region, VPC, "main");
+        let (spec, outputs) = (Doc::Null, Outputs::default());
+        let own = Found { addr: addr.clone(), id: "vpc-00000001".into(), spec, outputs, life: Life::Ready, ours: true, born: None };
+        let existing = [(region, good())].into();
+        let facts = Facts { existing, found: [(addr, own)].into(), ..Facts::default() };
+        let findings = check(&model, &facts);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!((findings[0].severity, findings[0].code, findings[0].line), (Severity::Error, "existing::own", Some(8)));
     }
 
     #[test]

@@ -117,7 +117,10 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
         }
         Action::Create | Action::Leave | Action::Hold => return None,
     };
-    Some(Refusal { addr: step.addr.clone(), message })
+    // Names that were exchanged in the file: what was known by another address is called by its own name, too.
+    let moved = step.found.as_ref().filter(|found| found.spec.pointer("/tags/marked") == Some(&Doc::Bool(false)));
+    let named = moved.map_or_else(String::new, |found| format!("; it is `{}`, which does not carry the mark of this address", found.id));
+    Some(Refusal { addr: step.addr.clone(), message: message + &named })
 }
 
 /// What a change in place loses: a guarded setting that is turned off, or an entry of a guarded map that is removed, or made
@@ -126,11 +129,17 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
 pub fn loses(traits: &Traits, found: &Doc, change: &Change) -> Option<String> {
     traits.guarded.iter().find_map(|path| match at(found, path) {
         Some(Doc::Object(entries)) => {
-            let mut entries = entries.keys().map(|entry| format!("{path}.{entry}"));
-            entries.find(|entry| change.is_under(entry))
+            let mut entries = entries.iter().map(|(entry, there)| (format!("{path}.{entry}"), there));
+            entries.find(|(entry, there)| is_of(change, entry, there)).map(|(entry, _)| entry)
         }
         _ => Some((*path).to_owned()).filter(|path| change.path == *path && change.from == true && change.to == false),
     })
+}
+
+/// Whether a change is of the entry at `path`, which is `there`. A name may have dots: `by.name.more` is no field of `by.name`.
+fn is_of(change: &Change, path: &str, there: &Doc) -> bool {
+    let field = |rest: &str| rest.split('.').next().is_some_and(|field| there.get(field).is_some());
+    change.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.').is_some_and(field))
 }
 
 #[cfg(test)]
@@ -161,6 +170,7 @@ mod tests {
         assert_eq!(lost("indexes.by.name", json!({}), Doc::Null).as_deref(), Some("indexes.by.name"));
         assert_eq!(lost("indexes.by.name.projection", json!("all"), json!("keys_only")).as_deref(), Some("indexes.by.name"));
         assert_eq!(lost("indexes.by", Doc::Null, json!({})), None);
+        assert_eq!(lost("indexes.by.name.more", Doc::Null, json!({ "projection": "all" })), None);
         assert_eq!(lost("stream", json!(true), json!(false)), None);
     }
 }

@@ -21,7 +21,7 @@ pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions, unused_resto
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
 pub use posture::posture;
-pub use select::{Selection, select};
+pub use select::{Selection, select, unmatched};
 
 use crate::resource::{Addr, Change, Doc, Found, Posture, Region, Want};
 

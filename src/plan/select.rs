@@ -1,7 +1,7 @@
 //! `--only` and `--except`: a part of a plan that still makes sense.
 use std::collections::BTreeSet;
 
-use super::{Graph, Step};
+use super::{Finding, Graph, Severity, Step};
 
 /// Patterns over addresses; `*` stands for any text, slashes included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,23 @@ pub fn select(steps: &[Step], graph: &Graph, selection: &Selection) -> BTreeSet<
     let kept = if selection.only.is_empty() { all } else { closure(graph, matching(&selection.only), |edge| (edge.1, edge.0)) };
     let dropped = closure(graph, matching(&selection.except), |edge| (edge.0, edge.1));
     kept.difference(&dropped).copied().collect()
+}
+
+/// The patterns that match no step: a warning each, because a misspelt one would leave a plan that looks finished.
+#[must_use]
+pub fn unmatched(steps: &[Step], selection: &Selection) -> Vec<Finding> {
+    let only = selection.only.iter().map(|pattern| ("--only", pattern));
+    let all = only.chain(selection.except.iter().map(|pattern| ("--except", pattern)));
+    let idle = all.filter(|(_, pattern)| !steps.iter().any(|step| matches(pattern, &step.addr.to_string())));
+    let finding = |(option, pattern): (&str, &String)| Finding {
+        code: "plan::pattern-unused",
+        severity: Severity::Warning,
+        address: None,
+        line: None,
+        message: format!("`{option} {pattern}` matches nothing that is wanted or found"),
+        help: Some("addresses look like `eu-west-1/ec2.subnet/private-1`; `*` stands for any text".to_owned()),
+    };
+    idle.map(finding).collect()
 }
 
 /// The steps reached from some over the edges, followed from the first to the second of what `along` gives.

@@ -249,6 +249,28 @@ fn the_last_member_stays_while_none_of_those_that_are_wanted_instead_can_be_made
     });
 }
 
+/// The old one would be gone, and the new one not begun.
+#[test]
+fn data_is_not_made_anew_while_a_region_that_has_a_part_of_it_is_silent() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.settle(1).await;
+        for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.table") {
+            spec["key"] = json!(2);
+        }
+        stage.world().dead = Some(stage.regions[1].clone());
+        let plan = stage.plan().await;
+        let step = plan.steps.iter().find(|step| step.addr == addr("eu-west-1/p.table/Orders")).unwrap();
+        assert_eq!((step.action, step.changes.len()), (Action::Hold, 0), "{step:#?}");
+        assert!(step.why.contains("us-east-1 does not answer"), "{}", step.why);
+        let _ = stage.apply(&plan).await;
+        assert_eq!(stage.world().at(&addr("eu-west-1/p.table/Orders"))[0].spec["key"], 1);
+        stage.world().dead = None;
+        stage.settle(1).await;
+        assert_eq!(stage.world().at(&addr("eu-west-1/p.table/Orders"))[0].spec["key"], 2);
+    });
+}
+
 #[test]
 fn a_create_that_aws_drops_is_known_soon_and_made_by_the_next_run() {
     paused(async {

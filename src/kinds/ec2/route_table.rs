@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     internet_gateway::InternetGatewayId,
     nat_gateway::{NatGatewayId, gateways_wanted},
-    subnet::{Slot, SubnetId, Tier, slots, subnets},
+    subnet::{Slot, Subnet, SubnetId, Tier, slots, subnets},
     vpc::{MAIN, VpcId, named, networks},
     vpc_peering_connection::peerings,
 };
@@ -297,7 +297,8 @@ impl Kind for RouteTable {
         // One of which nobody can say whose it is stays as it is, too.
         let peered: BTreeSet<&str> = peerings.iter().filter(|seen| seen.ours != Some(false)).map(|seen| &*seen.id).collect();
         // A foreign subnet that uses our table is its owner's: it is never moved, and named when it holds the table back.
-        let of_ours: BTreeSet<&str> = subnets.iter().filter_map(|subnet| subnet.subnet_id()).collect();
+        let of_ours = subnets.iter().filter(|subnet| is_ours(cx, Subnet::NAME, subnet.tags()));
+        let of_ours: BTreeSet<&str> = of_ours.filter_map(|subnet| subnet.subnet_id()).collect();
         let found = |table: &types::RouteTable| {
             let ((addr, tags), id) = (ours(cx, Self::NAME, table.tags())?, table.route_table_id()?);
             let spec = Spec {
@@ -358,7 +359,7 @@ impl Kind for RouteTable {
         }
         let ask = cx.fleet.region(cx.region()?).ec2.describe_subnets().set_subnet_ids(Some(ids));
         let seen = ask.send().await.map_err(fault("ec2:DescribeSubnets"))?;
-        let foreign = seen.subnets().iter().filter(|subnet| !is_ours(cx, subnet.tags()));
+        let foreign = seen.subnets().iter().filter(|subnet| !is_ours(cx, Subnet::NAME, subnet.tags()));
         let holder = |subnet: &types::Subnet| Holder {
             what: format!("subnet {} is associated with it", subnet.subnet_id().unwrap_or("?")),
             leaves_by_itself: false,

@@ -110,7 +110,7 @@ impl Kind for SecurityGroup {
         };
         let ask = client.describe_security_groups().filters(filter("vpc-id", vpc)).filters(filter("group-name", &want.spec.name));
         let seen = ask.send().await.map_err(fault("ec2:DescribeSecurityGroups"))?;
-        let there = seen.security_groups().iter().find(|group| is_ours(cx, group.tags()));
+        let there = seen.security_groups().iter().find(|group| is_ours(cx, Self::NAME, group.tags()));
         there.and_then(|group| group.group_id()).map(str::to_owned).ok_or(refused)
     }
 
@@ -139,7 +139,7 @@ impl Kind for SecurityGroup {
         let mut holders: Vec<Holder> = interfaces?.iter().map(interfaces::holder).collect();
         for answer in [ingress, egress] {
             let answer = answer.map_err(fault("ec2:DescribeSecurityGroups"))?;
-            for other in answer.security_groups().iter().filter(|other| !is_ours(cx, other.tags()) && names(other, &found.id)) {
+            for other in answer.security_groups().iter().filter(|other| !is_ours(cx, Self::NAME, other.tags()) && names(other, &found.id)) {
                 let what = format!("a rule of security group {} names it", other.group_id().unwrap_or("?"));
                 holders.push(Holder { what, leaves_by_itself: false });
             }

@@ -4,6 +4,9 @@ use futures::future::try_join_all;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    internet_gateway::InternetGateway, route_table::RouteTable, security_group::SecurityGroup, subnet::Subnet, vpc_endpoint::VpcEndpoint,
+};
 use crate::{
     aws::{
         errors::{fault, maybe},
@@ -176,25 +179,37 @@ impl Kind for Vpc {
         let mut add = |what: &str, id: Option<&str>| {
             holders.push(Holder { what: format!("{what} {}", id.unwrap_or("?")), leaves_by_itself: false });
         };
-        for subnet in subnets.map_err(fault("ec2:DescribeSubnets"))?.subnets().iter().filter(|it| !is_ours(cx, it.tags())) {
+        for subnet in subnets.map_err(fault("ec2:DescribeSubnets"))?.subnets().iter().filter(|it| !is_ours(cx, Subnet::NAME, it.tags())) {
             add("subnet", subnet.subnet_id());
         }
         let gateways = gateways.map_err(fault("ec2:DescribeInternetGateways"))?;
-        for gateway in gateways.internet_gateways().iter().filter(|it| !is_ours(cx, it.tags())) {
+        for gateway in gateways.internet_gateways().iter().filter(|it| !is_ours(cx, InternetGateway::NAME, it.tags())) {
             add("internet gateway", gateway.internet_gateway_id());
         }
-        for table in tables.map_err(fault("ec2:DescribeRouteTables"))?.route_tables().iter().filter(|it| !is_ours(cx, it.tags())) {
+        for table in
+            tables.map_err(fault("ec2:DescribeRouteTables"))?.route_tables().iter().filter(|it| !is_ours(cx, RouteTable::NAME, it.tags()))
+        {
             // The main table goes with the VPC.
             if !table.associations().iter().any(|association| association.main() == Some(true)) {
                 add("route table", table.route_table_id());
             }
         }
-        for group in groups.map_err(fault("ec2:DescribeSecurityGroups"))?.security_groups().iter().filter(|it| !is_ours(cx, it.tags())) {
+        for group in groups
+            .map_err(fault("ec2:DescribeSecurityGroups"))?
+            .security_groups()
+            .iter()
+            .filter(|it| !is_ours(cx, SecurityGroup::NAME, it.tags()))
+        {
             if group.group_name() != Some("default") {
                 add("security group", group.group_id());
             }
         }
-        for endpoint in endpoints.map_err(fault("ec2:DescribeVpcEndpoints"))?.vpc_endpoints().iter().filter(|it| !is_ours(cx, it.tags())) {
+        for endpoint in endpoints
+            .map_err(fault("ec2:DescribeVpcEndpoints"))?
+            .vpc_endpoints()
+            .iter()
+            .filter(|it| !is_ours(cx, VpcEndpoint::NAME, it.tags()))
+        {
             add("VPC endpoint", endpoint.vpc_endpoint_id());
         }
         holders.extend(interfaces?.iter().map(interfaces::holder));

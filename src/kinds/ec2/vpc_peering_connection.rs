@@ -9,16 +9,17 @@ use aws_sdk_ec2::types::{self, Filter, ResourceType, VpcPeeringConnectionStateRe
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::vpc::{MAIN, VpcId, named, networks};
+use super::{
+    vpc::{MAIN, VpcId, named, networks},
+    vpc_peering_connection_accepter::VpcPeeringConnectionAccepter,
+};
 use crate::{
     aws::{
         errors::{fault, maybe},
-        tags::{change_ec2, is_ours, ours, sent_once, specification},
+        tags::{change_ec2, ours, sent_once, specification},
     },
     outputs,
-    resource::{
-        Addr, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want, owner::STACK,
-    },
+    resource::{Addr, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want, owner},
     topology::{Model, Peering},
 };
 
@@ -105,17 +106,25 @@ async fn look(cx: &Cx, region: &Region, connection: types::VpcPeeringConnection)
     let id = connection.vpc_peering_connection_id()?.to_owned();
     let asked = asker == *region;
     let peer = if asked { accepter } else { asker };
-    let marked = connection.tags().iter().any(|tag| tag.key() == Some(STACK));
+    let marked = marked_by_us(cx, connection.tags());
     // An acceptance carries no tags of its own until they are written: the side that asked tells.
-    let ours = if asked || marked { Some(is_ours(cx, connection.tags())) } else { asked_by_us(cx, &peer, &id).await };
+    let ours = if asked || marked { Some(marked) } else { asked_by_us(cx, &peer, &id).await };
     Some(Seen { id, connection, asked, peer, ours })
+}
+
+/// Whether the marks are those of a connection of this stack. Those of its VPC, say, were copied by someone: the connection is
+/// theirs.
+fn marked_by_us(cx: &Cx, tags: &[types::Tag]) -> bool {
+    let marks = owner::read(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))));
+    let kinds = [VpcPeeringConnection::NAME, VpcPeeringConnectionAccepter::NAME];
+    marks.addr_in(&cx.owner.stack).is_some_and(|addr| kinds.contains(&&*addr.kind))
 }
 
 async fn asked_by_us(cx: &Cx, asker: &Region, id: &str) -> Option<bool> {
     let ask = cx.fleet.region(asker).ec2.describe_vpc_peering_connections().vpc_peering_connection_ids(id).send();
     let answer = tokio::time::timeout(LIMIT, ask).await.ok()?;
     let seen = maybe(answer.map_err(fault("ec2:DescribeVpcPeeringConnections"))).ok()?;
-    Some(seen.is_some_and(|seen| seen.vpc_peering_connections().iter().any(|connection| is_ours(cx, connection.tags()))))
+    Some(seen.is_some_and(|seen| seen.vpc_peering_connections().iter().any(|connection| marked_by_us(cx, connection.tags()))))
 }
 
 /// One connection as it is now; nothing when it is not there.
