@@ -202,6 +202,9 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
             "`partition_key` and `sort_key`" => "key_attribute",
             "`tables.KEY.indexes.NAME`" => "index",
             "What differs between regions" => "table_in_region",
+            "`tables.KEY.billing`" => "capacity",
+            "`read` and `write`" => "scaling",
+            "`per_region.REGION.billing`" => "capacity_in_region",
             "`rollout`" => "rollout",
             other => panic!("docs/topology.md: which block is `{other}`?"),
         };

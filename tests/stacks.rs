@@ -54,8 +54,9 @@ fn what_is_left_is_seen() {
     place.write(&topologies::valid()["every_kind"]);
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     let left = block_on(Aws::new(&place.account, "eu-west-1").leftovers());
-    // VPC, subnets, gateway, route tables, tables; then address, NAT gateway, group, endpoints and peering.
-    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1, "{left:#?}");
+    // VPC, subnets, gateway, route tables, tables; then address, NAT gateway, group, endpoints and peering; then the targets and
+    // the policies of one table and its index.
+    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4, "{left:#?}");
 }
 
 /// Each is built, then turned into another one of the same name, then removed.

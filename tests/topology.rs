@@ -290,7 +290,7 @@ fn valid_files_fit_the_schema_and_misspelt_ones_do_not() {
         let value = topology::as_json(&bytes).unwrap();
         assert_eq!(misfits(&schema, &value, &schema, ""), Vec::<String>::new(), "{name}");
     }
-    for name in ["unknown_keys", "wrong_types", "network_choices", "table_not_built", "sections_not_built", "missing_everything"] {
+    for name in ["unknown_keys", "wrong_types", "network_choices", "table_capacity", "sections_not_built", "missing_everything"] {
         let value = topology::as_json(&files("invalid")[name]).unwrap();
         assert_ne!(misfits(&schema, &value, &schema, ""), Vec::<String>::new(), "{name}");
     }

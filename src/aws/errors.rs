@@ -156,12 +156,15 @@ const THROTTLED: [&str; 13] = [
     "TooManyRequests",
     "TooManyRequestsException",
 ];
-const CONTENTION: [&str; 11] = [
+const CONTENTION: [&str; 13] = [
     "ConcurrentModification",
     "ConcurrentModificationException",
+    "ConcurrentUpdateException",
     "ConflictException",
     // "Backups are being enabled", for a while after the table was made (field guide 3.1 item 5).
     "ContinuousBackupsUnavailableException",
+    // Application Auto Scaling does not reach what it is to scale, for a while after that was made (field guide 7.4 item 5).
+    "FailedResourceAccessException",
     "IncorrectState",
     "IncorrectInstanceState",
     "InvalidState",
@@ -234,8 +237,9 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
 
 /// DynamoDB uses one code for "busy" and for quotas (field guide 3.1 item 8); elsewhere it is a quota.
 fn limit_of(op: &str, message: &str) -> Class {
-    // So many changes in so many days or hours: billing mode, table class (field guide 3.1 items 8 and 9).
-    if op.starts_with("dynamodb:") && message.contains("limited to") {
+    // So many changes in so many days or hours: billing mode, table class, less capacity (field guide 3.1 items 8 and 9).
+    let is_rationed = ["limited to", "decreases are limited"].iter().any(|text| message.contains(text));
+    if op.starts_with("dynamodb:") && is_rationed {
         return Class::Blocked(None);
     }
     let busy = ["simultaneously", "tags are being updated", "Subscriber limit exceeded"];
@@ -266,6 +270,7 @@ mod tests {
         let twice = "one or more replicas already existed as tables.";
         let busy = "Only 10 tables can be created, updated, or deleted simultaneously";
         let often = "Time to live has been modified multiple times within a fixed interval";
+        let less = "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day.";
         let class = "Updates to TableClass are limited to 2 times in 30 day(s)";
         let cases: &[(&str, &str, &str, u16, Class)] = &[
             ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
@@ -297,6 +302,10 @@ mod tests {
             ("dynamodb:TagResource", "LimitExceededException", "Table tags are being updated", 400, Class::Contention),
             ("dynamodb:CreateTable", "LimitExceededException", busy, 400, Class::Contention),
             ("dynamodb:UpdateTable", "LimitExceededException", class, 400, Class::Blocked(None)),
+            ("dynamodb:UpdateTable", "LimitExceededException", less, 400, Class::Blocked(None)),
+            ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "", 400, Class::NotFound),
+            ("application-autoscaling:PutScalingPolicy", "FailedResourceAccessException", "", 400, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ConcurrentUpdateException", "", 500, Class::Contention),
             ("dynamodb:UpdateTimeToLive", "ValidationException", often, 400, Class::Blocked(None)),
             ("logs:CreateLogGroup", "LimitExceededException", busy, 400, Class::Limit),
             ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),

@@ -1,8 +1,11 @@
 //! Reads of DynamoDB tables that go across regions. A region that does not answer is left out, never an error of the asker.
+mod capacity;
 mod change;
 mod expiry;
 mod indexes;
 mod make;
+mod ownership;
+mod scaling;
 mod spec;
 mod strong;
 
@@ -18,10 +21,13 @@ use aws_sdk_dynamodb::types::{
 use futures::future::join_all;
 use jiff::Timestamp;
 
+pub use capacity::{capacity_found, capacity_wanted, scaled_up, units};
 pub use change::change;
 pub use expiry::{expire_by, expires_by};
 pub use indexes::{Index, Projection, global_found, index_under_way, local_found};
 pub use make::{join, make};
+pub use ownership::{Owned, names, owned};
+pub use scaling::{Scaled, Units, scaled, scaled_first};
 pub use spec::{Billing, Encryption, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, class_found, class_wanted, stream_found};
 pub use strong::{Strong, end, goes_whole, witness_under_way};
 
@@ -165,10 +171,13 @@ pub async fn has_marked_member(cx: &Cx, here: &Region, member: &Member) -> bool 
 /// The reachable member of this stack that is there longest, elsewhere than `here`. The file may not name a single region any
 /// more that has one: every region of the plan is asked.
 ///
+/// With `staying`, one that the file names comes before any other: what scales the writes of a member that is to go may be gone
+/// already, and without it nothing can be added there (field guide 3.2 item 3).
+///
 /// # Errors
 /// A region could be asked for the table and not for its marks; or no member was found and a region did not answer: a table that
 /// is begun twice can never be joined.
-pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region, Arc<Member>)>, Fault> {
+pub async fn oldest(cx: &Cx, name: &str, here: &Region, staying: bool) -> Result<Option<(Region, Arc<Member>)>, Fault> {
     let named = everywhere(cx, name, here);
     let asked = join_all(named.iter().map(|region| async { (region.clone(), answered(cx, region, name).await) })).await;
     let silent = asked.iter().find(|(_, answer)| answer.is_none()).map(|(region, _)| region.clone());
@@ -192,7 +201,8 @@ pub async fn oldest(cx: &Cx, name: &str, here: &Region) -> Result<Option<(Region
         let message = format!("{region} did not say whether it has a member of {name}, and a table begun apart would never join it");
         return Err(Fault::new("dynamodb:DescribeTable", Class::Unclear, message));
     }
-    Ok(candidates.into_iter().min_by_key(|(region, member)| (member.born, region.clone())))
+    let is_named = |region: &Region| cx.model.tables.values().any(|table| table.name == name && table.members.contains_key(region));
+    Ok(candidates.into_iter().min_by_key(|(region, member)| (staying && !is_named(region), member.born, region.clone())))
 }
 
 /// Where a table of that name may have members besides the one in `here`.

@@ -40,6 +40,10 @@ kinds! {
     dynamodb {
         table::Table,
     }
+    applicationautoscaling {
+        scalable_target::ScalableTarget,
+        scaling_policy::ScalingPolicy,
+    }
 }
 
 #[cfg(test)]

@@ -170,8 +170,12 @@ impl<'a> Build<'a> {
     fn after(&mut self) {
         for step in self.steps {
             for other in step.want.iter().flat_map(|want| &want.after) {
-                if let (Some(before), Some(after)) = (self.ready.get(other), self.ready.get(&step.addr)) {
-                    self.edge(*before, *after, Reason::After);
+                let (ready, own) = (self.ready.get(other).copied(), self.ready.get(&step.addr).copied());
+                match (ready, self.remove.get(other).copied(), own) {
+                    (Some(before), _, Some(after)) => self.edge(before, after, Reason::After),
+                    // What it needs is there and goes: not before it has been used.
+                    (None, Some(removal), Some(own)) => drop(self.edge_if_free(own, removal, Reason::After)),
+                    _ => {}
                 }
             }
         }

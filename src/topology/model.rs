@@ -161,6 +161,32 @@ pub struct TableMember {
     pub point_in_time_recovery: bool,
     pub deletion_protection: bool,
     pub encryption: Encryption,
+    pub billing: Billing,
+}
+
+/// How the capacity of a member is paid for. All members agree on which of the two it is, and on writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billing {
+    OnDemand,
+    Provisioned(Capacity),
+}
+
+/// Provisioned capacity of a member and of each of its global indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    pub read: Scaling,
+    pub write: Scaling,
+}
+
+/// Between which limits AWS scales, and towards what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scaling {
+    /// Capacity units, at least 1.
+    pub min: i32,
+    /// Capacity units, at least `min`.
+    pub max: i32,
+    /// The part of the capacity that is to be used, in percent, 20 to 90.
+    pub target: u8,
 }
 
 /// `table_class`.

@@ -22,6 +22,9 @@ pub fn schema() -> Value {
             "existing_network": existing_network(),
             "table": table(),
             "table_in_region": table_in_region(),
+            "capacity": capacity(),
+            "capacity_in_region": capacity_in_region(),
+            "scaling": scaling(),
             "index": index(),
             "key_attribute": key_attribute(),
             "rollout": rollout(),
@@ -176,7 +179,11 @@ fn table() -> Value {
         "name": { "description": "The name in DynamoDB; `<stack>-<key>` by default. May contain {stack} and {account}.", "type": "string", "minLength": 1 },
         "partition_key": reference("key_attribute", "The partition key."),
         "sort_key": reference("key_attribute", "The sort key; none by default."),
-        "billing": { "description": "How capacity is paid for.", "const": "on_demand", "default": "on_demand" },
+        "billing": {
+            "description": "How capacity is paid for: on demand, or provisioned between limits.",
+            "anyOf": [{ "const": "on_demand" }, { "$ref": "#/$defs/capacity" }],
+            "default": "on_demand",
+        },
         "consistency": { "description": "How members of the table agree.", "enum": words(CONSISTENCIES), "default": "eventual" },
         "witness": { "description": "The third region of a strongly consistent table with two members; it votes and stores nothing.", "type": "string", "pattern": REGION },
         "writes": { "description": "How the application avoids lost updates.", "enum": words(WRITES), "default": "any_region" },
@@ -218,8 +225,46 @@ fn table_in_region() -> Value {
     let properties = json!({
         "point_in_time_recovery": flag("Keep a continuous backup of 35 days; null restores the default."),
         "deletion_protection": flag("Let nobody delete the member by accident; null restores the default."),
+        "billing": reference("capacity_in_region", "How reads of a provisioned table are scaled here."),
     });
     block("What differs in one region.", &[], properties)
+}
+
+fn capacity() -> Value {
+    block(
+        "Provisioned capacity of a table and of each of its global indexes.",
+        &["read", "write"],
+        json!({ "read": reference("scaling", "Reads, in each region."), "write": reference("scaling", "Writes, the same in all regions.") }),
+    )
+}
+
+fn capacity_in_region() -> Value {
+    block(
+        "What differs in one region of a provisioned table, merged over the table's own.",
+        &[],
+        json!({
+            "read": {
+                "description": "Reads in this region.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": scaling_fields(true),
+            },
+        }),
+    )
+}
+
+fn scaling() -> Value {
+    block("Between which limits AWS scales.", &["min", "max"], scaling_fields(false))
+}
+
+fn scaling_fields(or_null: bool) -> Value {
+    let units = |what: &str| json!({ "description": what, "type": "integer", "minimum": 1, "maximum": i32::MAX });
+    let kind = if or_null { json!(["integer", "null"]) } else { json!("integer") };
+    json!({
+        "min": units("The fewest capacity units."),
+        "max": units("The most capacity units, at least `min`."),
+        "target": { "description": "The part of the capacity that is to be used, in percent.", "type": kind, "minimum": 20, "maximum": 90, "default": 70 },
+    })
 }
 
 fn index() -> Value {

@@ -1,10 +1,17 @@
 //! A table's draft becomes its part of the model: defaults filled in, `per_region` merged.
 use super::{
     checks,
-    decode::{AttributeDraft, Draft, EncryptionDraft, IndexDraft, MemberDraft, ProjectionDraft, TableDraft},
-    model::{Consistency, Encryption, KeyAttribute, Projection, Stream, Table, TableClass, TableIndex, TableMember, Writes},
+    decode::{AttributeDraft, BillingDraft, Draft, EncryptionDraft, IndexDraft, MemberDraft, ProjectionDraft, ScalingDraft, TableDraft},
+    model::{
+        Billing, Capacity, Consistency, Encryption, KeyAttribute, Projection, Scaling, Stream, Table, TableClass, TableIndex, TableMember,
+        Writes,
+    },
+    report::At,
 };
 use crate::resource::Region;
+
+/// What AWS's own console offers (DynamoDB developer guide, "Using the AWS Management Console with DynamoDB auto scaling").
+const DEFAULT_TARGET: u8 = 70;
 
 /// The table of a draft that passed every check. `order`: the regions in rollout order.
 pub fn table_model(draft: &Draft, table: &TableDraft, name: String, order: &[Region]) -> Option<Table> {
@@ -51,10 +58,11 @@ fn index(table: &TableDraft, index: &IndexDraft) -> Option<TableIndex> {
 
 fn member(table: &TableDraft, region: &Region) -> TableMember {
     let change = table.per_region.iter().find(|change| change.region.value == region.as_str());
-    let MemberDraft { point_in_time_recovery, deletion_protection } = change.map_or(table.member, |change| change.member);
+    let MemberDraft { point_in_time_recovery, deletion_protection, billing } = change.map_or(&table.member, |change| &change.member);
     TableMember {
         point_in_time_recovery: point_in_time_recovery.unwrap_or(true),
         deletion_protection: deletion_protection.unwrap_or(true),
+        billing: billing.as_ref().and_then(provisioned).map_or(Billing::OnDemand, Billing::Provisioned),
         encryption: match &table.encryption {
             None => Encryption::AwsOwned,
             Some(EncryptionDraft::Word(word)) => word.value.clone(),
@@ -64,4 +72,15 @@ fn member(table: &TableDraft, region: &Region) -> TableMember {
             }
         },
     }
+}
+
+fn provisioned(billing: &BillingDraft) -> Option<Capacity> {
+    let BillingDraft::Provisioned(capacity) = billing else { return None };
+    Some(Capacity { read: scaling(capacity.read.as_ref()?)?, write: scaling(capacity.write.as_ref()?)? })
+}
+
+fn scaling(scaling: &ScalingDraft) -> Option<Scaling> {
+    let units = |units: &Option<At<u64>>| i32::try_from(units.as_ref()?.value).ok();
+    let target = scaling.target.as_ref().map_or(Some(DEFAULT_TARGET), |target| u8::try_from(target.value).ok());
+    Some(Scaling { min: units(&scaling.min)?, max: units(&scaling.max)?, target: target? })
 }

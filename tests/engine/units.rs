@@ -1,8 +1,10 @@
 //! One situation each.
+use std::collections::{BTreeMap, BTreeSet};
+
 use mrctl::{
     apply::{Event, Stop},
-    plan::{Action, Allowance, Plan, Selection, Severity, select},
-    resource::Replace,
+    plan::{Action, Allowance, Op, Plan, Reason, Rollout, Selection, Severity, decide, order, select},
+    resource::{Found, Life, Outputs, Replace, Want},
 };
 use serde_json::json;
 
@@ -371,4 +373,18 @@ fn timeout_and_interrupt_start_nothing_more() {
         assert_eq!(outcome.stopped, Some(Stop::Interrupted));
         assert!(stage.world().at(&addr("eu-west-1/p.subnet/a")).is_empty());
     });
+}
+
+#[test]
+fn what_is_needed_and_goes_stays_until_it_was_used() {
+    let stage = shop(1);
+    let kinds = kinds(&stage.world, Replace::DeleteFirst);
+    let old = addr("eu-west-1/p.net/old");
+    let spec = json!({ "cidr": 2 });
+    let found = Found { addr: old.clone(), id: "n-1".into(), spec, outputs: Outputs::default(), life: Life::Ready, ours: true, born: None };
+    let want = Want::new(addr("us-east-1/p.net/new"), json!({ "cidr": 1 })).after([old]);
+    let steps = decide(&kinds, vec![want], vec![found], &BTreeMap::new(), &BTreeSet::new()).unwrap().steps;
+    let graph = order(&kinds, &steps, &Rollout::default()).unwrap().graph;
+    let edges: Vec<_> = graph.edges.iter().map(|(before, after, why)| (&graph.ops[*before], &graph.ops[*after], *why)).collect();
+    assert_eq!(edges, [(&Op::Make(0), &Op::Remove(1), Reason::After)]);
 }

@@ -38,7 +38,7 @@ fn always<const N: usize>(after: After, values: [Value; N]) -> [(Value, After); 
 }
 
 pub fn cases() -> Vec<Case> {
-    [shared(), network(), tables(), settings(), indexes(), members()].into_iter().flatten().collect()
+    [shared(), network(), tables(), capacity(), settings(), indexes(), members()].into_iter().flatten().collect()
 }
 
 const GONE: Value = Value::Null;
@@ -154,7 +154,6 @@ fn tables() -> Vec<Case> {
     let (none, table) = (regions(), with_table());
     let spec = |key: &str| json!({ "partition_key": { "name": key, "type": "string" } });
     let key = |name: &str, of: &str| json!({ "name": name, "type": of });
-    let the_default = Nothing("only the default is built");
     let mut one_set = table.clone();
     one_set["regions"] = json!({ "us-east-1": {}, "us-east-2": {}, "us-west-2": {} });
     let witness = |region: &str| {
@@ -179,7 +178,6 @@ fn tables() -> Vec<Case> {
         case("key_attribute.name", &table, "/tables/Orders/partition_key/name", [(json!("other"), Refused)]),
         case("key_attribute.type", &table, "/tables/Orders/partition_key/type", [(json!("number"), Refused)]),
         case("table.sort_key", &table, "/tables/Orders/sort_key", always(Refused, [key("at", "number"), key("at", "string"), GONE])),
-        case("table.billing", &table, "/tables/Orders/billing", always(the_default, [json!("on_demand"), GONE])),
         case(
             "table.consistency",
             &one_set,
@@ -194,6 +192,53 @@ fn tables() -> Vec<Case> {
             &table,
             "/tables/Orders/regions",
             [(json!(["us-east-1"]), Refused), (json!(["us-east-1", "eu-west-1"]), Change), (json!(["eu-west-1"]), Refused), (GONE, Change)],
+        ),
+    ]
+}
+
+fn capacity() -> Vec<Case> {
+    let table = with_table();
+    let scaling = |min: u32, target: u32| json!({ "min": min, "max": 20, "target": target });
+    let both = |read: Value, write: Value| json!({ "read": read, "write": write });
+    let mut provisioned = table.clone();
+    provisioned["tables"]["Orders"]["billing"] = both(scaling(5, 70), scaling(5, 70));
+    let the_default = Nothing("it is the default");
+    let here = |read: Value| json!({ "read": read });
+    let mut differs = provisioned.clone();
+    differs["tables"]["Orders"]["per_region"] = json!({ "eu-west-1": { "billing": here(json!({ "min": 7 })) } });
+    vec![
+        case(
+            "table.billing",
+            &table,
+            "/tables/Orders/billing",
+            [
+                (both(scaling(5, 70), scaling(5, 70)), Change),
+                (both(scaling(5, 70), scaling(6, 80)), Change),
+                (json!("on_demand"), Change),
+                (GONE, the_default),
+            ],
+        ),
+        case("capacity.read", &provisioned, "/tables/Orders/billing/read", always(Change, [scaling(8, 70), scaling(8, 50)])),
+        case("capacity.write", &provisioned, "/tables/Orders/billing/write", always(Change, [scaling(8, 70), scaling(2, 50)])),
+        case("scaling.min", &provisioned, "/tables/Orders/billing/write/min", always(Change, [json!(9), json!(1)])),
+        case("scaling.max", &provisioned, "/tables/Orders/billing/read/max", always(Change, [json!(30), json!(5)])),
+        case(
+            "scaling.target",
+            &provisioned,
+            "/tables/Orders/billing/read/target",
+            [(GONE, the_default), (json!(20), Change), (json!(90), Change), (GONE, Change)],
+        ),
+        case(
+            "table_in_region.billing",
+            &differs,
+            "/tables/Orders/per_region/eu-west-1/billing",
+            [(here(scaling(9, 40)), Change), (GONE, Change), (here(scaling(3, 70)), Change)],
+        ),
+        case(
+            "capacity_in_region.read",
+            &differs,
+            "/tables/Orders/per_region/eu-west-1/billing/read",
+            [(scaling(9, 40), Change), (GONE, Change), (json!({ "target": 50 }), Change)],
         ),
     ]
 }

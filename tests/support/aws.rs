@@ -3,6 +3,7 @@ use std::{future::Future, sync::OnceLock};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_applicationautoscaling::types::ServiceNamespace;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, VpcPeeringConnectionStateReasonCode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::runtime::Runtime;
@@ -26,6 +27,7 @@ pub struct Aws {
     pub region: String,
     pub ec2: aws_sdk_ec2::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,
+    pub autoscaling: aws_sdk_applicationautoscaling::Client,
 }
 
 impl Aws {
@@ -38,7 +40,9 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(account, "sandbox", None, None, "tests")))
             .build();
         let (ec2, dynamodb) = (aws_sdk_ec2::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
-        Self { region: region.to_owned(), ec2, dynamodb }
+        let scaling = config.to_builder().endpoint_url(running().endpoint_of("Application Auto Scaling")).build();
+        let autoscaling = aws_sdk_applicationautoscaling::Client::new(&scaling);
+        Self { region: region.to_owned(), ec2, dynamodb, autoscaling }
     }
 
     /// Everything there that AWS did not put there itself, and every part of a network that carries a mark. What has gone keeps
@@ -74,7 +78,37 @@ impl Aws {
         let is_gone = |code: &VpcPeeringConnectionStateReasonCode| *code == VpcPeeringConnectionStateReasonCode::Deleted;
         let alive = peerings.filter(|one| !one.status().and_then(|status| status.code()).is_some_and(is_gone));
         left.extend(alive.map(|connection| connection.vpc_peering_connection_id));
+        left.extend(self.scaling().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
         left.into_iter().map(|id| format!("{}: {}", self.region, id.unwrap_or_default())).collect()
+    }
+
+    /// What scales tables: `table/shop-Orders dynamodb:table:ReadCapacityUnits 5-100` of a target, and a policy with its name.
+    pub async fn scaling(&self) -> Vec<String> {
+        let (targets, policies) = tokio::join!(
+            self.autoscaling
+                .describe_scalable_targets()
+                .service_namespace(ServiceNamespace::Dynamodb)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>(),
+            self.autoscaling
+                .describe_scaling_policies()
+                .service_namespace(ServiceNamespace::Dynamodb)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>(),
+        );
+        let targets = targets
+            .unwrap()
+            .into_iter()
+            .map(|one| format!("{} {} {}-{}", one.resource_id(), one.scalable_dimension(), one.min_capacity(), one.max_capacity()));
+        let policies = policies.unwrap().into_iter().map(|one| {
+            let tracking = one.target_tracking_scaling_policy_configuration().map_or(0.0, |tracking| tracking.target_value());
+            format!("{} {} {} {tracking}", one.resource_id(), one.scalable_dimension(), one.policy_name())
+        });
+        targets.chain(policies).collect()
     }
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::{operation::update_table::builders::UpdateTableFluentBuilder, types::BillingMode};
 
 use super::{
-    Billing, Encryption, Index, Member, NO_STREAM, Spec, UPDATE, class_found, global_found, index_under_way,
+    Billing, Encryption, Index, Member, NO_STREAM, Spec, UPDATE,
+    capacity::{index_names, least, limits, of_index, units, within},
+    class_found, global_found, index_under_way,
     indexes::deletion,
     local_found, look_in, member,
     spec::{class_of, definitions, stream_of},
@@ -17,6 +19,7 @@ use super::{
 use crate::{
     aws::errors::fault,
     resource::{Change, Class, Cx, Fault, Region, Unmanaged},
+    topology::Capacity,
 };
 
 type Has = Box<dyn Fn(&Member) -> bool + Send + Sync>;
@@ -42,7 +45,8 @@ pub async fn change(cx: &Cx, name: &str, want: &Spec, changes: &[Change]) -> Res
         return Err(Fault::new(UPDATE, Class::NotFound, format!("{name} is not in {region}")));
     };
     let ask = cx.fleet.region(region).dynamodb.update_table().table_name(name);
-    let Some(next) = next(&now, want, changes, &ask)? else { return Ok(false) };
+    let limits = limits(cx, name, region).filter(|_| want.billing == Billing::Provisioned);
+    let Some(next) = next(&now, want, changes, limits.as_ref(), &ask)? else { return Ok(false) };
     let busy = |message: String| Err(Fault::new(UPDATE, Class::Contention, message));
     if !now.is_active() {
         return busy(format!("{name} is {}", now.word()));
@@ -60,7 +64,13 @@ pub async fn change(cx: &Cx, name: &str, want: &Spec, changes: &[Change]) -> Res
 }
 
 /// Index removals come first, then billing, index creations come last (field guide 3.1 item 9).
-fn next(now: &Member, want: &Spec, changes: &[Change], ask: &UpdateTableFluentBuilder) -> Result<Option<Next>, Fault> {
+fn next(
+    now: &Member,
+    want: &Spec,
+    changes: &[Change],
+    limits: Option<&Capacity>,
+    ask: &UpdateTableFluentBuilder,
+) -> Result<Option<Next>, Fault> {
     let (there, ask) = (global_found(now), ask.clone());
     // What the plan did not show is not lost.
     let is_planned = |name: &str| changes.iter().any(|change| change.is_under(&format!("indexes.{name}")));
@@ -72,6 +82,11 @@ fn next(now: &Member, want: &Spec, changes: &[Change], ask: &UpdateTableFluentBu
     if want.billing == Billing::OnDemand && Billing::found(now) != Billing::OnDemand {
         let shared = Some(shared(|member| Billing::found(member) == Billing::OnDemand));
         return Ok(Some(Next { what: "billing on demand".to_owned(), ask: ask.billing_mode(BillingMode::PayPerRequest), shared }));
+    }
+    if let Some(limits) = limits
+        && let Some(next) = capacity(now, limits, changes, &ask)?
+    {
+        return Ok(Some(next));
     }
     if let Unmanaged::Managed(word) = &want.stream
         && *word != stream_found(now)
@@ -101,14 +116,43 @@ fn next(now: &Member, want: &Spec, changes: &[Change], ask: &UpdateTableFluentBu
         return Ok(Some(Next { what: "deletion protection".to_owned(), ask, shared: None }));
     }
     if let Some((name, index)) = want.indexes.iter().find(|(name, _)| !there.contains_key(*name)) {
+        let throughput = limits.map(least).transpose()?;
         let keys = [Some(&want.partition_key), want.sort_key.as_ref()].into_iter().flatten();
         let locals = local_found(now);
         let used = keys.chain(there.values().chain(locals.values()).chain([index]).flat_map(Index::keys));
-        let ask = ask.set_attribute_definitions(Some(definitions(used)?)).global_secondary_index_updates(index.creation(name)?);
+        let ask = ask.set_attribute_definitions(Some(definitions(used)?)).global_secondary_index_updates(index.creation(name, throughput)?);
         let (what, name, wanted) = (format!("index {name}"), name.clone(), index.clone());
         return Ok(Some(Next { what, ask, shared: Some(shared(move |member| global_found(member).get(&name) == Some(&wanted))) }));
     }
     Ok(None)
+}
+
+/// Provisioned capacity, in one call for the table and its global indexes: what it begins with, or what brings it within its
+/// limits where a plan has shown that it is outside.
+fn capacity(now: &Member, limits: &Capacity, changes: &[Change], ask: &UpdateTableFluentBuilder) -> Result<Option<Next>, Fault> {
+    if Billing::found(now) == Billing::OnDemand {
+        let updates = index_names(now).map(|name| of_index(name, least(limits)?)).collect::<Result<Vec<_>, _>>()?;
+        let ask = ask.clone().billing_mode(BillingMode::Provisioned).provisioned_throughput(least(limits)?);
+        // An empty list is refused.
+        let ask = ask.set_global_secondary_index_updates(Some(updates).filter(|list| !list.is_empty()));
+        let shared = Some(shared(|member| Billing::found(member) == Billing::Provisioned));
+        return Ok(Some(Next { what: "provisioned billing".to_owned(), ask, shared }));
+    }
+    if !changes.iter().any(|change| change.is_under("capacity")) {
+        return Ok(None);
+    }
+    let Some(within) = within(now, limits)? else { return Ok(None) };
+    let ask = ask.clone().set_provisioned_throughput(within.table);
+    let ask = ask.set_global_secondary_index_updates(Some(within.indexes).filter(|list| !list.is_empty()));
+    let writes = within.writes;
+    // Reads are each member's own.
+    let shared = (!writes.is_empty()).then(|| {
+        shared(move |member| {
+            let there = units(member);
+            writes.iter().all(|(key, units)| there.get(key) == Some(units))
+        })
+    });
+    Ok(Some(Next { what: "capacity".to_owned(), ask, shared }))
 }
 
 fn shared(has: impl Fn(&Member) -> bool + Send + Sync + 'static) -> Has {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{
     CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, IndexStatus,
-    KeySchemaElement, KeyType, LocalSecondaryIndex, Projection as Projected, ProjectionType,
+    KeySchemaElement, KeyType, LocalSecondaryIndex, Projection as Projected, ProjectionType, ProvisionedThroughput,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,8 +89,10 @@ impl Index {
         [Some(&self.partition_key), self.sort_key.as_ref()].into_iter().flatten()
     }
 
-    pub(super) fn global(&self, name: &str) -> Result<GlobalSecondaryIndex, Fault> {
+    /// `throughput`: of an index of a provisioned table, and of no other (field guide 3.1 item 3).
+    pub(super) fn global(&self, name: &str, throughput: Option<ProvisionedThroughput>) -> Result<GlobalSecondaryIndex, Fault> {
         let index = GlobalSecondaryIndex::builder().index_name(name).projection(self.projection.to_send());
+        let index = index.set_provisioned_throughput(throughput);
         index.set_key_schema(Some(schema(&self.partition_key, self.sort_key.as_ref())?)).build().map_err(bug)
     }
 
@@ -99,8 +101,10 @@ impl Index {
         index.set_key_schema(Some(schema(&self.partition_key, self.sort_key.as_ref())?)).build().map_err(bug)
     }
 
-    pub(super) fn creation(&self, name: &str) -> Result<GlobalSecondaryIndexUpdate, Fault> {
+    /// `throughput`: as above.
+    pub(super) fn creation(&self, name: &str, throughput: Option<ProvisionedThroughput>) -> Result<GlobalSecondaryIndexUpdate, Fault> {
         let index = CreateGlobalSecondaryIndexAction::builder().index_name(name).projection(self.projection.to_send());
+        let index = index.set_provisioned_throughput(throughput);
         let index = index.set_key_schema(Some(schema(&self.partition_key, self.sort_key.as_ref())?)).build().map_err(bug)?;
         Ok(GlobalSecondaryIndexUpdate::builder().create(index).build())
     }

@@ -2,7 +2,9 @@
 use aws_sdk_dynamodb::types::{BillingMode, CreateReplicationGroupMemberAction, ReplicationGroupUpdate};
 
 use super::{
-    CREATE, Encryption, Member, NO_STREAM, Spec, UPDATE, marks, member,
+    Billing, CREATE, Encryption, Member, NO_STREAM, Spec, UPDATE,
+    capacity::{least, limits},
+    marks, member,
     spec::{bug, class_of, schema, stream_of},
     strong::begin,
 };
@@ -20,7 +22,16 @@ use crate::{
 /// What AWS refused; "exists" when the name is taken by somebody else.
 pub async fn make(cx: &Cx, want: &Want<Spec>) -> Result<(), Fault> {
     let (region, spec) = (cx.region()?, &want.spec);
-    let ask = cx.fleet.region(region).dynamodb.create_table().table_name(&spec.name).billing_mode(BillingMode::PayPerRequest);
+    let ask = cx.fleet.region(region).dynamodb.create_table().table_name(&spec.name);
+    let throughput = match spec.billing {
+        Billing::OnDemand => None,
+        Billing::Provisioned => {
+            let limits = limits(cx, &spec.name, region).ok_or_else(|| Fault::bug(format!("{} has no limits of capacity", want.addr)))?;
+            Some(least(&limits)?)
+        }
+    };
+    let mode = if throughput.is_some() { BillingMode::Provisioned } else { BillingMode::PayPerRequest };
+    let ask = ask.billing_mode(mode).set_provisioned_throughput(throughput.clone());
     let ask = ask.set_attribute_definitions(Some(spec.definitions()?));
     let ask = ask.set_key_schema(Some(schema(&spec.partition_key, spec.sort_key.as_ref())?));
     let ask = ask.table_class(class_of(&spec.table_class)?).deletion_protection_enabled(spec.deletion_protection);
@@ -30,7 +41,7 @@ pub async fn make(cx: &Cx, want: &Want<Spec>) -> Result<(), Fault> {
     };
     let encryption = Some(&spec.encryption).filter(|encryption| **encryption != Encryption::AwsOwned);
     let ask = ask.set_stream_specification(stream).set_sse_specification(encryption.map(Encryption::specification));
-    let global = spec.indexes.iter().map(|(name, index)| index.global(name)).collect::<Result<Vec<_>, _>>()?;
+    let global = spec.indexes.iter().map(|(name, index)| index.global(name, throughput.clone())).collect::<Result<Vec<_>, _>>()?;
     let local = spec.local_indexes.iter().map(|(name, index)| index.local(name)).collect::<Result<Vec<_>, _>>()?;
     // An empty list is refused.
     let ask = ask.set_global_secondary_indexes(Some(global).filter(|list| !list.is_empty()));

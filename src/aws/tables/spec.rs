@@ -28,6 +28,10 @@ pub struct Spec {
     /// Nothing for a table that is eventually consistent; it cannot become another later.
     pub strong: Option<Strong>,
     pub billing: Billing,
+    /// The limits of provisioned capacity; what is found outside of them shows its units instead.
+    pub capacity: BTreeMap<String, String>,
+    /// The capacity units that there are; how many is AWS's business.
+    pub units: Unmanaged<BTreeMap<String, i64>>,
     /// What the stream shows, or `none`. A table without replicas may have any where the topology says nothing.
     pub stream: Unmanaged<String>,
     /// The attribute with the time after which an item is deleted.

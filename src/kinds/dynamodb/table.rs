@@ -3,7 +3,7 @@
 //! There is no call that makes a global table: the first member is a table, every other one is added by UpdateTable at a
 //! member that is there (field guide 3.2). Tags, point-in-time recovery and deletion protection never follow to a replica
 //! (DynamoDB developer guide, "How global tables work"), so they are set in each region, by the update after the create.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{KeyType, ReplicaStatus};
 use futures::stream::{StreamExt, TryStreamExt, iter};
@@ -12,16 +12,15 @@ use jiff::{Timestamp, ToSpan};
 use crate::{
     aws::{
         errors::{fault, maybe},
-        sweep::tagged,
-        tables::{self, Billing, Encryption, Index, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Spec, Strong, UPDATE},
+        tables::{self, Billing, Encryption, Index, Key, NEW_AND_OLD_IMAGES, NO_STREAM, Owned, Spec, Strong},
         tags::dynamodb_tags,
     },
     outputs,
     resource::{
         Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Posture, Region, Status, Unmanaged, Verb,
-        Want, owner::Marks,
+        Want,
     },
-    topology::{Model, Stream, Table as Wanted, TableMember},
+    topology::{self, Model, Stream, Table as Wanted, TableMember},
 };
 
 outputs! { "dynamodb.table":
@@ -46,7 +45,12 @@ impl Table {
             indexes: Self::indexes(table, false),
             local_indexes: Self::indexes(table, true),
             strong: Strong::wanted(table),
-            billing: Billing::OnDemand,
+            billing: match member.billing {
+                topology::Billing::OnDemand => Billing::OnDemand,
+                topology::Billing::Provisioned(_) => Billing::Provisioned,
+            },
+            capacity: tables::capacity_wanted(table, member),
+            units: Unmanaged::Any,
             stream: match table.stream {
                 Stream::NewAndOldImages => Unmanaged::Managed(NEW_AND_OLD_IMAGES.to_owned()),
                 Stream::None => Unmanaged::Managed(NO_STREAM.to_owned()),
@@ -71,50 +75,15 @@ impl Table {
     /// One table of that name in this region, when it is ours or stands where ours should.
     async fn look(cx: &Cx, name: &str) -> Result<Option<Found<Spec>>, Fault> {
         let region = cx.region()?;
-        let Some(member) = tables::member(cx, region, name).await? else { return Ok(None) };
-        let named_here = cx.model.tables.iter().find(|(_, table)| table.name == name && table.members.contains_key(region));
-        let read = maybe(tables::marks(cx, region, &member).await)?;
-        // A table that comes or goes may not show its tags (field guide 3.1 item 5).
-        let is_leaving = read.is_none() && member.word() == "DELETING";
-        let is_nameless = read.is_none() && member.word() == "CREATING" && !tables::has_marked_member(cx, region, &member).await;
-        let marks = match read {
-            Some(marks) => marks,
-            None if is_nameless => {
-                return Err(Fault::new(UPDATE, Class::Contention, format!("{name} in {region} is being made and shows no tags yet")));
-            }
-            None if is_leaving || member.word() == "CREATING" => Marks::default(),
-            // Gone between the two reads.
-            None => return Ok(None),
-        };
-        let carries_ours = marks.stack.as_deref() == Some(&*cx.owner.stack);
-        let mut tags = marks.tags;
-        let (addr, is_ours) = match (carries_ours, named_here) {
-            // The name is the table: when the file calls it by another key now, it moves there with all it holds, and is
-            // marked anew.
-            (true, Some((key, _))) => {
-                let addr = Addr::regional(region, Self::NAME, key);
-                tags.marked = marks.addr.as_ref() == Some(&addr);
-                (addr, true)
-            }
-            (true, None) => match marks.addr {
-                Some(addr) if &*addr.kind == Self::NAME && addr.scope == cx.scope => (addr, true),
-                _ => return Ok(None),
-            },
-            // A replica cannot be marked in its create call: a marked member elsewhere speaks for it.
-            (false, Some((key, _))) => {
-                // Whoever's it was, nothing is sent to what is leaving; it is waited for.
-                let is_ours = is_leaving || marks.stack.is_none() && tables::has_marked_member(cx, region, &member).await;
-                tags.marked = false;
-                (Addr::regional(region, Self::NAME, key), is_ours)
-            }
-            (false, None) => return Ok(None),
-        };
+        let Some(Owned { addr, ours, tags, member }) = tables::owned(cx, name).await? else { return Ok(None) };
+        let named_here = cx.model.tables.values().find(|table| table.name == name);
+        let named_here = named_here.and_then(|table| Some((table, table.members.get(region)?)));
         let keys = member.table.key_schema();
         let Some(partition_key) = Key::found(&member, keys, &KeyType::Hash) else {
             return Err(Fault::bug(format!("{name} has no partition key")));
         };
-        let wanted = named_here.and_then(|(_, table)| table.members.get(region)).map(|member| Encryption::wanted(&member.encryption));
-        let strong = named_here.and_then(|(_, table)| Strong::wanted(table));
+        let wanted = named_here.map(|(_, member)| Encryption::wanted(&member.encryption));
+        let strong = named_here.and_then(|(table, _)| Strong::wanted(table));
         let spec = Spec {
             name: name.to_owned(),
             partition_key,
@@ -123,6 +92,8 @@ impl Table {
             local_indexes: tables::local_found(&member),
             strong: Strong::found(&member, region, strong.as_ref()),
             billing: Billing::found(&member),
+            capacity: tables::capacity_found(&member, named_here),
+            units: Unmanaged::Managed(tables::units(&member)),
             stream: Unmanaged::Managed(tables::stream_found(&member)),
             ttl_attribute: tables::expires_by(cx, region, name).await?,
             table_class: tables::class_found(&member),
@@ -133,7 +104,7 @@ impl Table {
             tags,
         };
         let outputs = Outputs::of::<TableArn>(&member.arn).with::<TableName>(name);
-        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: member.life(), ours: is_ours, born: member.born }))
+        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: member.life(), ours, born: member.born }))
     }
 
     /// When DynamoDB's 24-hour rule lets a source go: it holds until a day after the youngest member it may have sourced.
@@ -146,6 +117,15 @@ impl Table {
         }
         youngest?.checked_add(24.hours()).ok()
     }
+}
+
+/// Capacity between its limits is AWS's to choose; more than the least is worth knowing.
+fn scaled(model: &Model, found: &Found<Spec>) -> Option<Posture> {
+    let table = model.tables.values().find(|table| table.name == found.id && found.ours)?;
+    let Unmanaged::Managed(units) = &found.spec.units else { return None };
+    let [least, now] = tables::scaled_up(table, table.members.get(found.addr.region()?)?, units)?;
+    let message = "AWS has scaled the capacity between its limits; it is left as it is";
+    Some(Posture::new("capacity", found.addr.clone(), serde_json::json!(least), serde_json::json!(now), message))
 }
 
 impl Kind for Table {
@@ -203,20 +183,20 @@ impl Kind for Table {
     const GUARDED: &'static [&'static str] = &["point_in_time_recovery", "deletion_protection", "indexes"];
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
 
-    fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let members = |(key, table): (&'_ String, &'_ Wanted)| {
-            table.members.iter().map(|(region, member)| Self::want(model, key, table, region, member)).collect::<Vec<_>>()
+            let members = table.members.iter();
+            members
+                .map(|(region, member)| {
+                    Self::want(model, key, table, region, member).after(tables::scaled_first(key, table, region, facts))
+                })
+                .collect::<Vec<_>>()
         };
         model.tables.iter().flat_map(members).collect()
     }
 
-    /// By the file's exact names, also in regions the file does not give the table: the index that would tell lags.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
-        let tagged = tagged(cx, cx.region()?).await?;
-        let hinted = tagged.iter().filter_map(|line| line.arn.split_once(":table/")).map(|(_, name)| name.to_owned());
-        // `table/NAME/stream/…` and `table/NAME/index/…` belong to the table.
-        let names: BTreeSet<String> =
-            cx.model.tables.values().map(|table| table.name.clone()).chain(hinted.filter(|name| !name.contains('/'))).collect();
+        let names = tables::names(cx).await?;
         let looks = iter(names.into_iter().map(|name| async move { Self::look(cx, &name).await }));
         let found: Vec<_> = looks.buffered(SIDE_BY_SIDE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
@@ -225,7 +205,7 @@ impl Kind for Table {
     /// Tags of a replica and point-in-time recovery are set by the update that follows.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
         let (name, here) = (&want.spec.name, cx.region()?);
-        match tables::oldest(&cx.afresh(), name, here).await? {
+        match tables::oldest(&cx.afresh(), name, here, want.spec.billing == Billing::Provisioned).await? {
             Some((source, member)) => tables::join(cx, &want.spec, &source, &member).await?,
             None => tables::make(cx, want).await?,
         }
@@ -312,7 +292,8 @@ impl Kind for Table {
         }
     }
 
-    /// Members of our tables that neither the file names nor our mark covers: somebody else's, made by hand or by another tool.
+    /// Members of our tables that neither the file names nor our mark covers: somebody else's, made by hand or by another tool;
+    /// and capacity that AWS has scaled.
     fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
         let in_file =
             |name: &str, region: &Region| model.tables.values().any(|table| table.name == name && table.members.contains_key(region));
@@ -327,6 +308,7 @@ impl Kind for Table {
             }
         }
         let message = "a replica of our table that the file does not name and that does not carry this stack's mark; it is left alone";
-        foreign.into_iter().map(|(addr, word)| Posture::new("member", addr, Doc::Null, Doc::from(word), message)).collect()
+        let members = foreign.into_iter().map(|(addr, word)| Posture::new("member", addr, Doc::Null, Doc::from(word), message));
+        members.chain(found.iter().filter_map(|found| scaled(model, found))).collect()
     }
 }

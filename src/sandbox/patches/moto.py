@@ -7,7 +7,9 @@ import logging
 import os
 import re
 
+from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.servicequotas.models import ServiceQuotasBackend
@@ -55,6 +57,22 @@ def get_current_account(original, self):
 @instead_of(ApplicationAutoscalingBackend, "_ecs_service_exists_for_target")
 def ecs_service_exists_for_target(_original, _self, _resource):
     return True
+
+
+# --- Application Auto Scaling: what is not there has a code of its own in AWS (API reference, "DeregisterScalableTarget",
+# "DeleteScalingPolicy"), and is any invalid request in moto. ---
+
+def not_found_by_its_name(original, self, *arguments, **named):
+    try:
+        return original(self, *arguments, **named)
+    except AWSValidationException as refusal:
+        if "found for service namespace" in refusal.message:
+            raise JsonRESTError("ObjectNotFoundException", refusal.message) from None
+        raise
+
+
+instead_of(ApplicationAutoscalingBackend, "deregister_scalable_target")(not_found_by_its_name)
+instead_of(ApplicationAutoscalingBackend, "delete_scaling_policy")(not_found_by_its_name)
 
 
 # --- Service Quotas: moto knows those of Amazon VPC alone, and has no call to ask for more. Here more is granted at once. ---

@@ -2,6 +2,7 @@
 mod general;
 mod network;
 mod regions;
+mod table_capacity;
 mod table_indexes;
 mod table_settings;
 mod table_strong;

@@ -1,7 +1,7 @@
 //! The section `tables`.
 use indexmap::IndexMap;
 
-use super::{table_indexes::indexes, table_settings::settings, table_strong::strong};
+use super::{table_capacity::capacity, table_indexes::indexes, table_settings::settings, table_strong::strong};
 use crate::topology::{
     codes,
     decode::{AttributeDraft, Draft, TableDraft},
@@ -19,6 +19,7 @@ pub fn tables(draft: &Draft, problems: &mut Vec<Problem>) -> IndexMap<String, St
         attributes(table, problems);
         regions(draft, table, problems);
         settings(draft, table, problems);
+        capacity(table, problems);
         indexes(table, problems);
         strong(draft, table, problems);
         let Some(name) = name(draft, table, problems) else {

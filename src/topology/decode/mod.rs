@@ -1,6 +1,7 @@
 //! The tree of nodes becomes a [`Draft`]: typed values with spans, not yet checked against each other.
 //!
 //! Whatever could not be read is absent from the draft and stands in the problems instead.
+mod billing;
 mod encryption;
 mod index;
 mod network;
@@ -9,6 +10,7 @@ mod table;
 
 use std::time::Duration;
 
+pub use billing::{BillingDraft, ScalingDraft};
 pub use encryption::{EncryptionDraft, KeysDraft};
 pub use index::{IndexDraft, ProjectionDraft};
 pub use network::{NetworkDraft, Zones};

@@ -1,25 +1,26 @@
 //! The section `tables`.
 use super::{
     ATTRIBUTE_TYPES, Block, CONSISTENCIES, Place, Reading, STREAMS, TABLE_CLASSES, WRITES,
+    billing::{BillingDraft, billing},
     encryption::{EncryptionDraft, encryption},
     index::{IndexDraft, indexes},
 };
 use crate::topology::{
     codes, merge,
     model::{AttributeType, Consistency, Stream, TableClass, Writes},
-    node::{Entry, Value},
-    report::{At, Problem, Span},
+    node::{Entry, Node, Value},
+    report::{At, Problem},
+    suggest,
 };
 
 /// What the members of a global table share, or what names its regions itself (DynamoDB developer guide, "How global tables work").
-const SHARED: [&str; 13] = [
+const SHARED: [&str; 12] = [
     "partition_key",
     "sort_key",
     "consistency",
     "witness",
     "name",
     "regions",
-    "billing",
     "writes",
     "ttl_attribute",
     "table_class",
@@ -27,8 +28,8 @@ const SHARED: [&str; 13] = [
     "encryption",
     "indexes",
 ];
-/// What may differ from member to member.
-const MEMBER: [&str; 2] = ["point_in_time_recovery", "deletion_protection"];
+/// What may differ from member to member; of `billing`, only `read`.
+const MEMBER: [&str; 3] = ["point_in_time_recovery", "deletion_protection", "billing"];
 
 /// One entry of `tables`.
 pub struct TableDraft {
@@ -57,10 +58,11 @@ pub struct AttributeDraft {
 }
 
 /// The settings of a member; what is absent has its default.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct MemberDraft {
     pub point_in_time_recovery: Option<bool>,
     pub deletion_protection: Option<bool>,
+    pub billing: Option<BillingDraft>,
 }
 
 /// `per_region.<region>`, merged over the table's own settings.
@@ -100,7 +102,6 @@ fn table(reading: &mut Reading, entry: &Entry, path: &str) -> Option<TableDraft>
         member: member(reading, &mut block),
         per_region: block.optional(reading, "per_region", |r, place, path| per_region(r, place, path, entries)).unwrap_or_default(),
     };
-    block.optional(reading, "billing", billing);
     block.finish(reading);
     Some(draft)
 }
@@ -119,7 +120,8 @@ pub fn attribute(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<
 
 fn member(reading: &mut Reading, block: &mut Block<'_>) -> MemberDraft {
     let mut boolean = |key: &'static str| block.optional(reading, key, |r, place, path| r.boolean(place, path)).map(|flag| flag.value);
-    MemberDraft { point_in_time_recovery: boolean(MEMBER[0]), deletion_protection: boolean(MEMBER[1]) }
+    let (point_in_time_recovery, deletion_protection) = (boolean(MEMBER[0]), boolean(MEMBER[1]));
+    MemberDraft { point_in_time_recovery, deletion_protection, billing: block.optional(reading, MEMBER[2], billing) }
 }
 
 fn per_region(reading: &mut Reading, place: Place<'_>, path: &str, table: &[Entry]) -> Option<Vec<RegionChange>> {
@@ -141,10 +143,18 @@ fn per_region(reading: &mut Reading, place: Place<'_>, path: &str, table: &[Entr
             reading.problems.push(
                 Problem::new(codes::TABLE_PER_REGION, format!("`{}` of a table cannot differ from region to region", change.key.value))
                     .at(change.key.span, "shared by all members of a global table")
-                    .help(format!("set it in `{table_path}`; `per_region` can change `{}` and `{}`", MEMBER[0], MEMBER[1])),
+                    .help(format!(
+                        "set it in `{table_path}`; `per_region` can change {}",
+                        suggest::list(&["point_in_time_recovery", "deletion_protection", "billing.read"])
+                    )),
             );
         }
-        let own: Vec<Entry> = own.into_iter().cloned().collect();
+        let is_provisioned = base.iter().any(|entry| entry.key.value == MEMBER[2] && matches!(entry.value.value, Value::Map(_)));
+        let own = own.into_iter().filter_map(|change| match change.key.value.as_str() {
+            "billing" => billing_in_region(reading, change, is_provisioned, table_path),
+            _ => Some(change.clone()),
+        });
+        let own: Vec<Entry> = own.collect();
         let mut changed = Block::over("table_in_region", &region_path, entry.key.span, &own);
         MEMBER.iter().for_each(|key| _ = changed.entry(reading, key));
         changed.finish(reading);
@@ -156,16 +166,29 @@ fn per_region(reading: &mut Reading, place: Place<'_>, path: &str, table: &[Entr
     Some(changes)
 }
 
-fn billing(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<()> {
-    if matches!(place.node.value, Value::Map(_)) {
-        not_built(reading, "provisioned capacity", place.key, "write `billing: on_demand`, which is also the default");
+/// `per_region.<region>.billing`: what may differ is how reads are scaled, and only where the table is provisioned.
+fn billing_in_region(reading: &mut Reading, change: &Entry, is_provisioned: bool, table_path: &str) -> Option<Entry> {
+    let mut refuse = |message: &str, at: &Entry, help: String| {
+        reading
+            .problems
+            .push(Problem::new(codes::TABLE_PER_REGION, message).at(at.key.span, "shared by all members of a global table").help(help));
+    };
+    let Value::Map(entries) = &change.value.value else {
+        let help = format!("set it in `{table_path}`; `per_region` can change `billing.read`");
+        refuse("how the capacity of a table is paid for cannot differ from region to region", change, help);
+        return None;
+    };
+    if !is_provisioned {
+        let help = format!("write `billing: {{ read: …, write: … }}` in `{table_path}`, or remove this");
+        refuse("the table is on demand, so no region of it has limits of capacity", change, help);
         return None;
     }
-    reading.choice(place, path, &[("on_demand", ())]).map(|_| ())
-}
-
-fn not_built(reading: &mut Reading, what: &str, span: Span, help: &str) {
-    reading.problems.push(
-        Problem::new(codes::TABLE_NOT_BUILT, format!("{what} is not built yet in this version")).at(span, "not built yet").help(help),
-    );
+    let (write, rest): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.key.value == "write");
+    for write in write {
+        let help = format!("set it in `{table_path}`; `per_region` can change `billing.read`");
+        refuse("`billing.write` of a table cannot differ from region to region", write, help);
+    }
+    reading.asked.entry("capacity_in_region").or_default().insert("read");
+    let rest = Node { span: change.value.span, value: Value::Map(rest.into_iter().cloned().collect()) };
+    Some(Entry { key: change.key.clone(), value: rest })
 }

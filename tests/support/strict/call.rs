@@ -92,17 +92,27 @@ impl Call {
 
     /// Another DynamoDB question with the same credentials, in any region.
     pub fn ask_dynamodb(&self, operation: &str, region: &str, body: &Value) -> Self {
+        self.ask_json("dynamodb", &format!("DynamoDB_20120810.{operation}"), region, body)
+    }
+
+    /// Another question to Application Auto Scaling, likewise.
+    pub fn ask_scaling(&self, operation: &str, region: &str, body: &Value) -> Self {
+        self.ask_json("application-autoscaling", &format!("AnyScaleFrontendService.{operation}"), region, body)
+    }
+
+    fn ask_json(&self, service: &str, target: &str, region: &str, body: &Value) -> Self {
+        let (signed, wanted) = (format!("/{}/{}/", self.region, self.service), format!("/{region}/{service}/"));
         let head = self.head.iter().map(|(name, value)| {
             let value = match &**name {
-                "authorization" => value.replace(&format!("/{}/dynamodb/", self.region), &format!("/{region}/dynamodb/")),
-                "x-amz-target" => format!("DynamoDB_20120810.{operation}"),
+                "authorization" => value.replace(&signed, &wanted),
+                "x-amz-target" => target.to_owned(),
                 _ => value.clone(),
             };
             (name.clone(), value)
         });
-        let head = head.collect();
-        let body_bytes = body.to_string().into_bytes();
-        Self { operation: operation.to_owned(), region: region.to_owned(), json: body.clone(), head, body: body_bytes, ..self.clone() }
+        let (head, operation) = (head.collect(), target.rsplit('.').next().unwrap_or_default().to_owned());
+        let (service, region) = (service.to_owned(), region.to_owned());
+        Self { service, operation, region, json: body.clone(), head, body: body.to_string().into_bytes(), ..self.clone() }
     }
 
     pub fn refuse(&self, refusal: &Refusal) -> Answer {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    dynamodb_indexes as indexes, dynamodb_settings as settings, dynamodb_strong as strong, refuse,
+    dynamodb_capacity as capacity, dynamodb_indexes as indexes, dynamodb_settings as settings, dynamodb_strong as strong, refuse,
     slow::Who,
 };
 
@@ -85,7 +85,7 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         }
         "CreateTable" => match world.memory().slow.poll(&me) {
             Some("DELETING") => busy(&name),
-            _ => Ok(()),
+            _ => capacity::judge_create(call),
         },
         // 41: outside ACTIVE.
         "UpdateTable" | "DeleteTable" if world.memory().slow.poll(&me).is_some() => busy(&name),
@@ -130,12 +130,14 @@ fn is_new(world: &World, me: &Who) -> bool {
 }
 
 fn update(world: &World, call: &Call) -> Verdict {
+    capacity::judge_update(world, call)?;
     if let Some(verdict) = strong::judge(world, call) {
         return verdict;
     }
     settings::judge(world, call)?;
     let replicas = call.json["ReplicaUpdates"].as_array().cloned().unwrap_or_default();
     let changes = CHANGES.iter().filter(|field| call.json.get(**field).is_some()).count();
+    let changes = changes - capacity::together(&call.json).saturating_sub(1);
     if replicas.is_empty() {
         return if changes > 1 {
             refuse("ValidationException", "One or more parameter values were invalid: only one change at a time is allowed")
@@ -259,6 +261,7 @@ pub fn colour(world: &World, call: &Call, answer: Answer) -> Answer {
             }
             strong::follow(world, call);
             settings::follow(world, call);
+            capacity::follow(world, call);
             indexes::begin(world, &me, &call.json);
             world.memory().slow.begin(me, "UPDATING");
         }

@@ -11,7 +11,7 @@ use super::{
     World,
     call::{Call, Refusal},
     dynamodb::{describe, members, name, who},
-    dynamodb_indexes as indexes, refuse,
+    dynamodb_capacity as capacity, dynamodb_indexes as indexes, refuse,
     slow::{POLLS, Who},
 };
 
@@ -161,6 +161,7 @@ pub fn arrive(world: &World, call: &Call) {
         changes.retain(|(_, left)| *left > 0);
     }
     for change in arrived {
+        let Some(change) = capacity::arriving(&describe(world, call, &call.region), change) else { continue };
         indexes::remember(world, call, &call.region, &change);
         let ask = call.ask_dynamodb("UpdateTable", &call.region, &change);
         let answer = world.forward(&ask);

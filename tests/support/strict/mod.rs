@@ -6,6 +6,7 @@
 //! and a clock that a test can move.
 mod call;
 mod dynamodb;
+mod dynamodb_capacity;
 mod dynamodb_indexes;
 mod dynamodb_settings;
 mod dynamodb_strong;
@@ -13,6 +14,7 @@ mod ec2;
 mod endpoints;
 mod gateways;
 mod peering;
+mod scaling;
 mod slow;
 mod xml;
 
@@ -52,6 +54,7 @@ struct Memory {
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
+    switches: dynamodb_capacity::Switches,
     /// Tables that have no stream and are about to get strongly consistent members, by account and name.
     without_stream: BTreeSet<(String, String)>,
     /// NAT gateways that failed after they were asked for.
@@ -146,6 +149,7 @@ impl World {
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
+            "application-autoscaling" => scaling::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -166,6 +170,7 @@ impl World {
         match &*call.service {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
+            "application-autoscaling" => scaling::follow(self, call, answer),
             _ => answer,
         }
     }
