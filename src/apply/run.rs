@@ -47,7 +47,10 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     let looks = Mutex::new(Memo::default());
     let passed = passed(plan, kinds);
     let removing = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace)).map(|step| step.addr.clone());
-    let cx = &Cx { removing: Arc::new(removing.collect()), ..cx.clone() };
+    let wanted = plan.steps.iter().filter(|step| step.want.is_some()).map(|step| step.addr.clone());
+    let (removing, wanted) = (Arc::new(removing.collect()), Arc::new(wanted.collect()));
+    // What the plan did not find is not looked for again at every step.
+    let cx = &Cx { removing, wanted, sweeps: false, ..cx.clone() };
     let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
     let mut run = Run::new(plan);
     let mut seq = 0;

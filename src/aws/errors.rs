@@ -156,12 +156,13 @@ const THROTTLED: [&str; 13] = [
     "TooManyRequests",
     "TooManyRequestsException",
 ];
-const CONTENTION: [&str; 11] = [
+const CONTENTION: [&str; 12] = [
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConflictException",
     // "Backups are being enabled", for a while after the table was made (field guide 3.1 item 5).
     "ContinuousBackupsUnavailableException",
+    "HealthCheckVersionMismatch",
     "IncorrectState",
     "IncorrectInstanceState",
     "InvalidState",
@@ -170,7 +171,15 @@ const CONTENTION: [&str; 11] = [
     "ReplicatedWriteConflictException",
     "TransactionInProgressException",
 ];
-const IN_USE: [&str; 5] = ["DependencyViolation", "DeleteConflict", "InvalidGroup.InUse", "InvalidIPAddress.InUse", "ResourceInUse"];
+const IN_USE: [&str; 7] = [
+    "DependencyViolation",
+    "DeleteConflict",
+    "HealthCheckInUse",
+    "HostedZoneNotEmpty",
+    "InvalidGroup.InUse",
+    "InvalidIPAddress.InUse",
+    "ResourceInUse",
+];
 const EXISTS: [&str; 6] = [
     "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate",
@@ -179,8 +188,9 @@ const EXISTS: [&str; 6] = [
     "TableAlreadyExistsException",
     "EntityAlreadyExists",
 ];
-const NOT_FOUND: [&str; 2] = ["Gateway.NotAttached", "NoSuchEntity"];
-const LIMIT: [&str; 3] = ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet"];
+const NOT_FOUND: [&str; 5] = ["Gateway.NotAttached", "NoSuchChange", "NoSuchEntity", "NoSuchHealthCheck", "NoSuchHostedZone"];
+const LIMIT: [&str; 5] =
+    ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet", "TooManyHealthChecks", "TooManyHostedZones"];
 const UNCLEAR: [&str; 9] = [
     "InternalError",
     "InternalFailure",
@@ -302,6 +312,13 @@ mod tests {
             ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),
             ("dynamodb:DeleteTable", "ValidationException", "protected against deletion", 400, Class::Invalid),
             ("ec2:CreateSubnet", "InvalidSubnet.Conflict", "", 400, Class::Invalid),
+            ("route53:ChangeResourceRecordSets", "PriorRequestNotComplete", "", 400, Class::Contention),
+            ("route53:ChangeResourceRecordSets", "InvalidChangeBatch", "", 400, Class::Invalid),
+            ("route53:ChangeResourceRecordSets", "Throttling", "Rate exceeded", 400, Class::Throttled),
+            ("route53:CreateHealthCheck", "HealthCheckAlreadyExists", "", 409, Class::Exists),
+            ("route53:CreateHealthCheck", "TooManyHealthChecks", "", 400, Class::Limit),
+            ("route53:DeleteHealthCheck", "NoSuchHealthCheck", "", 404, Class::NotFound),
+            ("route53:DeleteHostedZone", "HostedZoneNotEmpty", "", 400, Class::InUse),
             ("ec2:CreateSubnet", "InternalError", "", 500, Class::Unclear),
             ("ec2:CreateSubnet", "Unavailable", "", 503, Class::Unclear),
             ("ec2:CreateSubnet", "", "", 502, Class::Unclear),

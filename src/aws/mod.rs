@@ -1,7 +1,9 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod certificates;
 mod connect;
+pub mod dns;
 pub mod enabled;
 pub mod errors;
 mod existing;
@@ -16,6 +18,8 @@ pub mod sweep;
 pub mod tables;
 pub mod tags;
 pub mod wire;
+mod zone;
 
 pub use connect::{Connect, NotConnected, connect, endpoints_are_loopback};
 pub use fleet::{Clients, Fleet};
+pub use zone::{Arrival, Family, Policy, SetKey, Wanted, Zone, policy_name, zone_target};

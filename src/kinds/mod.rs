@@ -40,6 +40,12 @@ kinds! {
     dynamodb {
         table::Table,
     }
+    route53 {
+        hosted_zone::HostedZone,
+        health_check::HealthCheck,
+        record::Record,
+        validation_record::ValidationRecord,
+    }
 }
 
 #[cfg(test)]

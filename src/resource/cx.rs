@@ -22,6 +22,10 @@ pub struct Cx {
     pub regions: Arc<BTreeSet<Region>>,
     /// What the plan removes or makes anew: what can only go together is removed together only where all of it is here.
     pub removing: Arc<BTreeSet<Addr>>,
+    /// What the plan wants, made already or not.
+    pub wanted: Arc<BTreeSet<Addr>>,
+    /// Whether also places are searched that the topology does not name.
+    pub sweeps: bool,
     /// The clients of every region.
     pub fleet: Fleet,
     /// Reads shared by several kinds within one observation.
@@ -39,6 +43,8 @@ impl Cx {
             model,
             regions: Arc::default(),
             removing: Arc::default(),
+            wanted: Arc::default(),
+            sweeps: false,
             fleet,
             memo: Memo::default(),
         }

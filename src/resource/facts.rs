@@ -1,5 +1,5 @@
 //! Facts: what has to be known about an account before anyone can say what is wanted in it.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 
@@ -44,6 +44,8 @@ pub struct ExistingFacts {
 pub struct ExistingHostedZone {
     /// Without `/hostedzone/`.
     pub id: String,
+    /// The domains for which somebody else's record in it says already what ACM wants to see.
+    pub validated: BTreeSet<String>,
 }
 
 /// Read first, then given to `Kind::desired`.

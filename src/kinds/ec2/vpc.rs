@@ -46,8 +46,8 @@ pub(super) fn networks(model: &Model) -> impl Iterator<Item = (&Region, Ipv4Net,
     })
 }
 
-/// The tags of one of the network's resources; `what` follows the stack's name in the console's label.
-pub(super) fn named(model: &Model, what: &str) -> Tags {
+/// The tags of one of the stack's resources; `what` follows the stack's name in the console's label.
+pub(in crate::kinds) fn named(model: &Model, what: &str) -> Tags {
     let name = if what.is_empty() { model.stack.clone() } else { format!("{}-{what}", model.stack) };
     Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name)
 }
