@@ -1,6 +1,7 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod certificates;
 mod connect;
 pub mod enabled;
 pub mod errors;
@@ -10,6 +11,7 @@ mod fleet;
 mod hedge;
 pub mod inject;
 pub mod interfaces;
+pub mod load_balancing;
 pub mod pace;
 pub mod quotas;
 pub mod sweep;

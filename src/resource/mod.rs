@@ -9,6 +9,7 @@ mod facts;
 mod fault;
 mod kind;
 mod life;
+pub mod names;
 pub mod owner;
 mod posture;
 pub mod quota;
