@@ -1,7 +1,9 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod arns;
 mod connect;
+pub mod containers;
 pub mod enabled;
 pub mod errors;
 mod existing;
@@ -11,7 +13,9 @@ mod hedge;
 pub mod inject;
 pub mod interfaces;
 pub mod pace;
+pub mod policy;
 pub mod quotas;
+pub mod revisions;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

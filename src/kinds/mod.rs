@@ -40,6 +40,17 @@ kinds! {
     dynamodb {
         table::Table,
     }
+    iam {
+        role::Role,
+    }
+    logs {
+        log_group::LogGroup,
+    }
+    ecs {
+        cluster::Cluster,
+        task_definition::TaskDefinition,
+        service::Service,
+    }
 }
 
 #[cfg(test)]
