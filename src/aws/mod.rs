@@ -1,8 +1,10 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod arns;
 pub mod certificates;
 mod connect;
+pub mod containers;
 pub mod enabled;
 pub mod errors;
 mod existing;
@@ -13,7 +15,9 @@ pub mod inject;
 pub mod interfaces;
 pub mod load_balancing;
 pub mod pace;
+pub mod policy;
 pub mod quotas;
+pub mod revisions;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

@@ -48,6 +48,17 @@ kinds! {
         target_group::TargetGroup,
         listener::Listener,
     }
+    iam {
+        role::Role,
+    }
+    logs {
+        log_group::LogGroup,
+    }
+    ecs {
+        cluster::Cluster,
+        task_definition::TaskDefinition,
+        service::Service,
+    }
 }
 
 #[cfg(test)]
