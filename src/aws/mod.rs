@@ -1,8 +1,10 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod arns;
 pub mod certificates;
 mod connect;
+pub mod containers;
 pub mod dns;
 pub mod enabled;
 pub mod errors;
@@ -12,8 +14,11 @@ mod fleet;
 mod hedge;
 pub mod inject;
 pub mod interfaces;
+pub mod load_balancing;
 pub mod pace;
+pub mod policy;
 pub mod quotas;
+pub mod revisions;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

@@ -15,7 +15,9 @@ use super::{
     decode::{self, Draft, NetworkDraft, Reading, Zones},
     model::*,
     node::{self, LARGEST_FILE},
+    records::dns_model,
     report::{At, Problem, Report, Span, position},
+    services::{iam_model, service_model},
     tables::table_model,
 };
 use crate::resource::Region;
@@ -132,6 +134,13 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
             model.tables.insert(table.key.value.clone(), made);
         }
     }
+    let services = draft.services.iter().map(|service| {
+        let made = service_model(draft, service, &resolved.table_names, &order);
+        (service.key.value.clone(), made)
+    });
+    model.services = services.collect();
+    model.iam = draft.iam.as_ref().map(|iam| iam_model(draft, iam)).unwrap_or_default();
+    model.dns = draft.dns.as_ref().and_then(|dns| dns_model(draft, dns, &order));
     model
 }
 

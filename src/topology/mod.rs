@@ -15,8 +15,10 @@ mod merge;
 mod model;
 mod node;
 mod placeholders;
+mod records;
 mod report;
 mod schema;
+mod services;
 mod suggest;
 mod tables;
 

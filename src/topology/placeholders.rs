@@ -17,6 +17,12 @@ pub struct Values<'a> {
     pub account: Option<&'a str>,
     /// By key. Nothing where a table's name cannot stand: in the name of a table.
     pub tables: Option<&'a IndexMap<String, String>>,
+    /// Nothing where the value is the same in all regions.
+    pub region: Option<&'a str>,
+    /// Whether `{account}` stays as it is when the file sets no account: a plan learns it from AWS.
+    pub account_later: bool,
+    /// Whether the value may have braces of its own: one that is close to a placeholder is then only doubtful.
+    pub braces: bool,
     /// For messages: "the name of a table".
     pub place: &'a str,
 }
@@ -36,8 +42,9 @@ pub fn fill(text: &At<String>, values: &Values<'_>, problems: &mut Vec<Problem>)
                 filled.push_str(name);
                 filled.push('}');
                 if let Some(near) = close_to(name, values) {
+                    let code = if values.braces { codes::PLACEHOLDER_DOUBTFUL } else { codes::PLACEHOLDER_CLOSE };
                     problems.push(
-                        Problem::new(codes::PLACEHOLDER_CLOSE, format!("`{{{}}}` is not a placeholder", shortened(name)))
+                        Problem::new(code, format!("`{{{}}}` is not a placeholder", shortened(name)))
                             .at(text.span, "contains it")
                             .help(format!("did you mean `{{{near}}}`?")),
                     );
@@ -66,10 +73,12 @@ fn next(text: &str) -> Option<(&str, &str, &str)> {
 fn value_of<'a>(name: &str, values: &Values<'a>) -> Result<Option<&'a str>, Problem> {
     match name {
         "stack" => Ok(Some(values.stack.unwrap_or("stack"))),
+        "account" if values.account.is_none() && values.account_later => Ok(Some("{account}")),
         "account" => values.account.map(Some).ok_or_else(|| {
             Problem::new(codes::PLACEHOLDER_ACCOUNT, "`{account}` has no value, because the file sets no `account`")
                 .help("add `account: \"123456789012\"` at the top of the file, or write the number out")
         }),
+        "region" if values.region.is_some() => Ok(values.region),
         "region" => Err(Problem::new(codes::PLACEHOLDER_REGION, format!("`{{region}}` cannot be used in {}", values.place))
             .help("the value is the same in all regions: leave the region out")),
         _ => match (name.strip_prefix("tables."), values.tables) {
@@ -100,9 +109,12 @@ mod tests {
     use super::*;
     use crate::topology::report::Span;
 
+    const TAG: Values<'static> =
+        Values { stack: None, account: None, tables: None, region: None, account_later: false, braces: false, place: "a tag" };
+
     fn filled(text: &str) -> (Option<String>, Vec<&'static str>) {
         let tables = IndexMap::from([("Orders".to_owned(), "shop-Orders".to_owned())]);
-        let values = Values { stack: Some("shop"), account: Some("123456789012"), tables: Some(&tables), place: "a tag" };
+        let values = Values { stack: Some("shop"), account: Some("123456789012"), tables: Some(&tables), ..TAG };
         let mut problems = Vec::new();
         let text = fill(&At { value: text.to_owned(), span: Span::default() }, &values, &mut problems);
         (text, problems.iter().map(|problem| problem.code).collect())
@@ -118,6 +130,15 @@ mod tests {
         fine("{}", "{}");
         fine("{anything}", "{anything}");
         fine("é{stack}é", "éshopé");
+    }
+
+    #[test]
+    fn what_differs_from_region_to_region_knows_its_region_and_learns_its_account() {
+        let values = Values { region: Some("eu-west-1"), account_later: true, braces: true, ..TAG };
+        let mut problems = Vec::new();
+        let text = At { value: "{account}.{region}.{regoin}.{\"a\": 1}".to_owned(), span: Span::default() };
+        assert_eq!(fill(&text, &values, &mut problems).as_deref(), Some("{account}.eu-west-1.{regoin}.{\"a\": 1}"));
+        assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["placeholder::doubtful"]);
     }
 
     #[test]

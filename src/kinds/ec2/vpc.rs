@@ -13,7 +13,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Quota, Region, Status, Tags, Verb, Want,
+        Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Quota, Ref, Region, Scope, Status, Tags, Verb,
+        Want,
     },
     topology::{Model, Network},
 };
@@ -44,6 +45,16 @@ pub(super) fn networks(model: &Model) -> impl Iterator<Item = (&Region, Ipv4Net,
         let network = network.filter(|network| !network.existing.contains_key(region))?;
         Some((region, spec.cidr?, network))
     })
+}
+
+/// The VPC of a region: the one that is made there, or the one that the topology refers to. Nothing without a network.
+pub(in crate::kinds) fn vpc_of(model: &Model, region: &Region) -> Option<Ref<VpcId>> {
+    let network = model.network.as_ref()?;
+    let scope = Scope::from(region);
+    match network.existing.get(region) {
+        Some(existing) => Some(Ref::is(&scope, &existing.vpc)),
+        None => model.regions.get(region)?.cidr.map(|_| Ref::to(&scope, MAIN)),
+    }
 }
 
 /// The tags of one of the stack's resources; `what` follows the stack's name in the console's label.

@@ -7,14 +7,14 @@ use aws_sdk_route53::types::{HealthCheck as Seen, HealthCheckConfig, HealthCheck
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{hosted_zone::USED_UP, record::LoadBalancerDnsName};
+use super::hosted_zone::USED_UP;
 use crate::{
     aws::{
         dns::{self, addressed, change_tags, desk},
         errors::{fault, maybe},
         zone_target,
     },
-    kinds::ec2::vpc::named,
+    kinds::{ec2::vpc::named, elasticloadbalancingv2::load_balancer::LoadBalancerDnsName},
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Scopes,

@@ -19,20 +19,13 @@ use crate::{
         dns::{self, addressed, plain, read_set_id, set_id, set_identifier},
         policy_name, zone_target,
     },
-    outputs,
+    kinds::elasticloadbalancingv2::load_balancer::{LoadBalancerDnsName, LoadBalancerZoneId},
     resource::{
         Addr, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Status, Traffic, Verb,
         Want,
     },
     topology::{DnsRecord, Location, Model, Routing},
 };
-
-outputs! { "elasticloadbalancingv2.load_balancer":
-    /// The name under which it is reached, and which alias records point at.
-    LoadBalancerDnsName = "dns_name",
-    /// The hosted zone of that name, which differs from region to region.
-    LoadBalancerZoneId = "hosted_zone_id",
-}
 
 /// `A`: load balancers answer over IPv4.
 const A: &str = "A";

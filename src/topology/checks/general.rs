@@ -149,6 +149,9 @@ fn tag_value(
         stack: draft.stack.as_ref().map(|stack| stack.value.as_str()),
         account: draft.account.as_ref().map(|account| account.value.as_str()),
         tables: Some(table_names),
+        region: None,
+        account_later: false,
+        braces: false,
         place: "a tag",
     };
     let filled = placeholders::fill(value, &values, problems)?;

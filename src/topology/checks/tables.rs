@@ -46,7 +46,9 @@ fn name(draft: &Draft, table: &TableDraft, problems: &mut Vec<Problem>) -> Optio
         Some(given) => {
             let account = draft.account.as_ref().map(|account| account.value.as_str());
             let before = problems.len();
-            let filled = placeholders::fill(given, &Values { stack, account, tables: None, place: "the name of a table" }, problems)?;
+            let place = "the name of a table";
+            let values = Values { stack, account, tables: None, region: None, account_later: false, braces: false, place };
+            let filled = placeholders::fill(given, &values, problems)?;
             // A misspelt placeholder leaves its braces, which no table name may have: the better message is already there.
             if problems.len() > before {
                 return None;

@@ -1,23 +1,37 @@
 //! The tree of nodes becomes a [`Draft`]: typed values with spans, not yet checked against each other.
 //!
 //! Whatever could not be read is absent from the draft and stands in the problems instead.
+mod dns;
 mod encryption;
+mod iam;
 mod index;
 mod network;
+mod per_region;
 mod reader;
+mod service;
+mod service_parts;
 mod table;
 
 use std::time::Duration;
 
+pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft, ZoneDraft};
 pub use encryption::{EncryptionDraft, KeysDraft};
+pub use iam::IamDraft;
 pub use index::{IndexDraft, ProjectionDraft};
 pub use network::{NetworkDraft, Zones};
 pub use reader::{Block, Place, Reading};
+pub use service::{CertificateDraft, ServiceDraft, ServiceMemberDraft};
+pub use service_parts::{
+    ContainerHealthCheckDraft, DeploymentDraft, ImageDraft, RetentionDraft, ScaleOnDraft, TargetHealthCheckDraft, TasksDraft,
+};
 pub use table::{AttributeDraft, MemberDraft, TableDraft};
 
 use crate::topology::{
     codes,
-    model::{AttributeType, Consistency, Encryption, NatGateways, Peering, Projection, Stream, TableClass, Writes},
+    model::{
+        Access, Architecture, AttributeType, Certificate, Consistency, Encryption, HealthCheckProtocol, LoadBalancer, NatGateways, Peering,
+        Projection, Stream, TableClass, Writes,
+    },
     node::Node,
     report::{At, Problem, Span},
 };
@@ -37,9 +51,24 @@ pub const STREAMS: &[(&str, Stream)] = &[("new_and_old_images", Stream::NewAndOl
 pub const PROJECTIONS: &[(&str, Projection)] = &[("all", Projection::All), ("keys_only", Projection::KeysOnly)];
 /// The words of `encryption`; a map of keys is the third way to write it.
 pub const ENCRYPTIONS: &[(&str, Encryption)] = &[("aws_owned", Encryption::AwsOwned), ("aws_managed", Encryption::AwsManaged)];
+pub const ARCHITECTURES: &[(&str, Architecture)] = &[("x86_64", Architecture::X86_64), ("arm64", Architecture::Arm64)];
+pub const ACCESSES: &[(&str, Access)] = &[("read", Access::Read), ("write", Access::Write), ("read_write", Access::ReadWrite)];
+pub const LOAD_BALANCERS: &[(&str, LoadBalancer)] =
+    &[("public", LoadBalancer::Public), ("internal", LoadBalancer::Internal), ("none", LoadBalancer::None)];
+/// The words of `certificate`; a map of ARNs is the third way to write it.
+pub const CERTIFICATES: &[(&str, Certificate)] = &[("managed", Certificate::Managed), ("none", Certificate::None)];
+pub const POLICIES: &[(&str, Policy)] =
+    &[("latency", Policy::Latency), ("weighted", Policy::Weighted), ("geolocation", Policy::Geolocation)];
+/// `auto` is decided when the service is known.
+pub const HEALTH_CHECK_TYPES: &[(&str, Option<HealthCheckProtocol>)] = &[
+    ("auto", None),
+    ("https", Some(HealthCheckProtocol::Https)),
+    ("http", Some(HealthCheckProtocol::Http)),
+    ("tcp", Some(HealthCheckProtocol::Tcp)),
+];
 
 /// Sections of the format that this version does not build.
-pub const SECTIONS_NOT_BUILT: [&str; 8] = ["aurora", "services", "iam", "dns", "alarms", "alerts", "dashboard", "ignore"];
+pub const SECTIONS_NOT_BUILT: [&str; 5] = ["aurora", "alarms", "alerts", "dashboard", "ignore"];
 
 /// The file as far as it could be read.
 #[derive(Default)]
@@ -53,6 +82,9 @@ pub struct Draft {
     pub regions: Vec<RegionDraft>,
     pub network: Option<NetworkDraft>,
     pub tables: Vec<TableDraft>,
+    pub services: Vec<ServiceDraft>,
+    pub iam: Option<IamDraft>,
+    pub dns: Option<DnsDraft>,
     pub rollout: RolloutDraft,
 }
 
@@ -100,6 +132,9 @@ pub fn decode(root: &Node, reading: &mut Reading) -> Draft {
     (draft.regions_key, draft.regions) = read.map_or_else(Default::default, |(key, regions)| (Some(key), regions));
     draft.network = network::network(reading, &mut block);
     draft.tables = block.optional(reading, "tables", table::tables).unwrap_or_default();
+    draft.services = block.optional(reading, "services", service::services).unwrap_or_default();
+    draft.iam = block.optional(reading, "iam", iam::iam);
+    draft.dns = block.optional(reading, "dns", dns::dns);
     draft.rollout = block.optional(reading, "rollout", rollout).unwrap_or_default();
     for section in SECTIONS_NOT_BUILT {
         if let Some(entry) = block.entry(reading, section) {

@@ -42,6 +42,11 @@ impl<'a> Block<'a> {
         Self { path: path.to_owned(), key, entries, kind, asked: Vec::new() }
     }
 
+    /// A block of the same kind over other entries, in which the same keys were asked for.
+    pub fn alike<'b>(&self, path: &str, key: Span, entries: &'b [Entry]) -> Block<'b> {
+        Block { path: path.to_owned(), key, entries, kind: self.kind, asked: self.asked.clone() }
+    }
+
     /// The path of a key in this block.
     pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

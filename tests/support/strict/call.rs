@@ -105,6 +105,28 @@ impl Call {
         Self { operation: operation.to_owned(), region: region.to_owned(), json: body.clone(), head, body: body_bytes, ..self.clone() }
     }
 
+    /// Another question to the same service of the JSON protocol, with the same credentials.
+    pub fn ask_json(&self, operation: &str, body: &Value) -> Self {
+        let head = self.head.iter().map(|(name, value)| {
+            let before = value.rsplit_once('.').map_or("", |(before, _)| before);
+            (name.clone(), if name == "x-amz-target" { format!("{before}.{operation}") } else { value.clone() })
+        });
+        let (head, bytes) = (head.collect(), body.to_string().into_bytes());
+        Self { operation: operation.to_owned(), json: body.clone(), head, body: bytes, ..self.clone() }
+    }
+
+    /// A question to a service of the query protocol in the same region, with the same credentials.
+    pub fn ask_query(&self, service: &str, version: &str, operation: &str, fields: &[(&str, &str)]) -> Self {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", operation).append_pair("Version", version).extend_pairs(fields);
+        let kept = self.head.iter().filter(|(name, _)| !["x-amz-target", "content-type"].contains(&&**name));
+        let signed = |value: &str| value.replace(&format!("/{}/aws4_request", self.service), &format!("/{service}/aws4_request"));
+        let mut head: Vec<(String, String)> = kept.map(|(name, value)| (name.clone(), signed(value))).collect();
+        head.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        let (service, operation) = (service.to_owned(), operation.to_owned());
+        Self { service, operation, fields: BTreeMap::new(), json: Value::Null, head, body: form.finish().into_bytes(), ..self.clone() }
+    }
+
     pub fn refuse(&self, refusal: &Refusal) -> Answer {
         const ID: &str = "00000000-5712-4c70-8000-000000000000";
         let Refusal { code, message } = refusal;

@@ -5,6 +5,7 @@
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
 mod call;
+mod containers;
 mod dynamodb;
 mod dynamodb_indexes;
 mod dynamodb_settings;
@@ -49,6 +50,7 @@ struct World {
 struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
+    services: containers::Services,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -146,6 +148,7 @@ impl World {
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
+            "ecs" => containers::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -158,6 +161,7 @@ impl World {
         {
             return answer;
         }
+        let revision = containers::before(self, call);
         let answer = self.forward(call);
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
@@ -166,6 +170,7 @@ impl World {
         match &*call.service {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
+            "ecs" => containers::colour(self, call, answer, revision),
             _ => answer,
         }
     }
