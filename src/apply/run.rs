@@ -106,7 +106,9 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     while let Ok(event) = heard.try_recv() {
         tell(event);
     }
-    run.outcome(began.elapsed())
+    let to_do = run.made.iter().filter_map(|addr| kinds.get(&addr.kind).ok()?.tells(addr, run.known.get(addr)?));
+    let to_do = to_do.collect();
+    run.outcome(to_do, began.elapsed())
 }
 
 /// What was found at an address and is not what will stand there: what is being replaced, and what has to go beside it.
@@ -234,6 +236,8 @@ struct Run<'a> {
     known: BTreeMap<Addr, Outputs>,
     exists: BTreeMap<Addr, String>,
     failures: Vec<(Addr, Fault)>,
+    /// What creates have made.
+    made: Vec<Addr>,
     tally: Tally,
     stopped: Option<Stop>,
 }
@@ -261,6 +265,7 @@ impl<'a> Run<'a> {
                 .collect(),
             exists: found().filter(|(_, found)| found.ours).map(|(step, found)| (step.addr.clone(), found.id.clone())).collect(),
             failures: Vec::new(),
+            made: Vec::new(),
             tally: Tally::default(),
             stopped: None,
         }
@@ -299,6 +304,9 @@ impl<'a> Run<'a> {
                 let id = match left {
                     Left::Exists { id, outputs } => {
                         self.known.insert(addr.clone(), outputs);
+                        if doing == Doing::Creating {
+                            self.made.push(addr.clone());
+                        }
                         self.exists.insert(addr.clone(), id.clone());
                         Some(id)
                     }
@@ -376,9 +384,10 @@ impl<'a> Run<'a> {
         Some((self.plan.steps[op.step()?].addr.clone(), doing))
     }
 
-    fn outcome(mut self, elapsed: Duration) -> Outcome {
+    fn outcome(mut self, to_do: Vec<String>, elapsed: Duration) -> Outcome {
         let ended = self.tally.done + self.tally.failed + self.tally.skipped;
         self.tally.left = self.plan.graph.ops.len().saturating_sub(ended);
-        Outcome { tally: self.tally, stopped: self.stopped, exists: self.exists.into_iter().collect(), failures: self.failures, elapsed }
+        let exists = self.exists.into_iter().collect();
+        Outcome { tally: self.tally, stopped: self.stopped, exists, failures: self.failures, to_do, elapsed }
     }
 }

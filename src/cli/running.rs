@@ -375,7 +375,10 @@ fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &
 fn finish(format: Format, word: &'static str, exit: Exit, plan: &Plan, outcome: Option<&Outcome>, last: u64) {
     if format == Format::Json {
         let summary = outcome.map_or_else(|| serde_json::json!(plan.summary()), |outcome| json::tally(&outcome.tally));
-        let extra = serde_json::Map::new();
+        let mut extra = serde_json::Map::new();
+        if let Some(outcome) = outcome.filter(|outcome| !outcome.to_do.is_empty()) {
+            extra.insert("to_do".to_owned(), serde_json::json!(outcome.to_do));
+        }
         let end = Finished { at: Timestamp::now(), seq: last + 1, outcome: word, exit_code: exit as u8, summary, extra };
         println!("{}", json::finished(&end));
     }

@@ -20,7 +20,7 @@ use crate::{
         load_balancing::{SIDE_BY_SIDE, change_tags, listeners, load_balancers, marks_of, tags_to_send},
         tags::addr_of,
     },
-    kinds::{acm::certificate::CertificateArn, ec2::vpc::named},
+    kinds::{acm::certificate::CertificateArn, ec2::vpc::named, route53::validation_record::ValidationRecord},
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered, Verb,
         Want,
@@ -215,8 +215,7 @@ impl Kind for Listener {
             let has_certificate = certificate.is_some();
             if has_certificate {
                 let names = model.names_of(service, region).into_iter().filter(|_| member.certificate == Wanted::Managed);
-                let record = |name: &str| Addr { scope: Scope::Global, kind: "route53.validation_record".into(), name: name.into() };
-                let records: Vec<Addr> = names.map(record).collect();
+                let records: Vec<Addr> = names.map(ValidationRecord::address).collect();
                 wants.push(Self::want(model, service, region, HTTPS, certificate, false).after(records));
             }
             wants.push(Self::want(model, service, region, HTTP, None, has_certificate));

@@ -13,7 +13,7 @@ use crate::{
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Holder, KNOWN_AT_PLAN, Kind, Life, Outputs, Patience, Ref, Scope, Scopes, Status,
-        Tags, Verb, Want,
+        Tags, Verb, Want, owner::Marks,
     },
     topology::Model,
 };
@@ -44,7 +44,7 @@ impl HostedZone {
         Addr { scope: Scope::Global, kind: Self::NAME.into(), name: addressed(name).into() }
     }
 
-    fn found(cx: &Cx, zone: &Seen, marks: Option<&crate::resource::owner::Marks>) -> Option<Found<Spec>> {
+    fn found(cx: &Cx, zone: &Seen, marks: Option<&Marks>, servers: String) -> Option<Found<Spec>> {
         let (name, id) = (plain(zone.name()), bare(zone.id()).to_owned());
         let addr = Self::address(&name);
         let tags = match marks {
@@ -58,7 +58,7 @@ impl HostedZone {
                 other.map(|marks| marks.tags.clone()).unwrap_or_default()
             }
         };
-        let outputs = Outputs::of::<HostedZoneId>(&id);
+        let outputs = Outputs::of::<HostedZoneId>(&id).with::<NameServers>(servers);
         Some(Found { addr, id, spec: Spec { name, tags }, outputs, life: Life::Ready, ours: true, born: None })
     }
 }
@@ -83,7 +83,7 @@ impl Kind for HostedZone {
     const UNFINISHED: bool = true;
     const PATIENCE: Patience = Patience::of(5, 10, 10);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["route53:ListHostedZones", "route53:ListTagsForResources"]),
+        (Verb::Observe, &["route53:ListHostedZones", "route53:ListTagsForResources", "route53:ListResourceRecordSets"]),
         (Verb::Create, &["route53:CreateHostedZone", "route53:GetHostedZone", "route53:ListHostedZones"]),
         (Verb::Update, &["route53:ChangeTagsForResource"]),
         (Verb::Delete, &["route53:DeleteHostedZone", "route53:ListResourceRecordSets"]),
@@ -100,7 +100,15 @@ impl Kind for HostedZone {
         let candidates: Vec<&Seen> = zones.iter().filter(|zone| dns::is_of_stack(&cx.owner.stack, zone.caller_reference())).collect();
         let ids: Vec<&str> = candidates.iter().map(|zone| bare(zone.id())).collect();
         let marks = dns::marks(cx, TagResourceType::Hostedzone, &ids).await?;
-        Ok(candidates.into_iter().filter_map(|zone| Self::found(cx, zone, marks.get(bare(zone.id())))).collect())
+        let mut found = Vec::new();
+        for zone in candidates {
+            let id = bare(zone.id());
+            let sets = dns::sets(cx, id).await?;
+            let apex = sets.iter().find(|set| set.r#type().as_str() == "NS" && plain(set.name()) == plain(zone.name()));
+            let servers: Vec<String> = apex.iter().flat_map(|set| set.resource_records()).map(|record| plain(record.value())).collect();
+            found.extend(Self::found(cx, zone, marks.get(id), servers.join(" ")));
+        }
+        Ok(found)
     }
 
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
