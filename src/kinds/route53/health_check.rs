@@ -201,8 +201,15 @@ impl Kind for HealthCheck {
             let ask = cx.fleet.route53(&desk(cx)).await.create_health_check().health_check_config(config.clone());
             let answer = ask.caller_reference(dns::reference(stack, &want.addr, n)).send().await.map_err(fault(OP));
             match answer {
-                // Of one that is gone: the next number.
-                Err(fault) if fault.class == Class::Exists => used_up = Some(fault),
+                Err(fault) if fault.class == Class::Exists => {
+                    // Of one that is gone: the next number. Or of one that this call made, and its answer was lost.
+                    let checks = dns::health_checks(&cx.afresh()).await?;
+                    let made = checks.iter().find(|check| check.caller_reference() == dns::reference(stack, &want.addr, n));
+                    if let Some(check) = made.filter(|check| check.health_check_config().as_ref().is_some_and(fits)) {
+                        return Ok(check.id().to_owned());
+                    }
+                    used_up = Some(fault);
+                }
                 Err(fault) => return Err(fault),
                 Ok(made) => {
                     let check = made.health_check.ok_or_else(|| Fault::bug("CreateHealthCheck gave no health check"))?;

@@ -125,7 +125,14 @@ impl Kind for HostedZone {
             let ask = cx.fleet.route53(&desk(cx)).await.create_hosted_zone().name(&want.spec.name).hosted_zone_config(about);
             let answer = ask.caller_reference(dns::reference(stack, &want.addr, n)).send().await.map_err(fault(OP));
             match answer {
-                Err(fault) if fault.class == Class::Exists => used_up = Some(fault),
+                Err(fault) if fault.class == Class::Exists => {
+                    let zones = dns::all_zones(&cx.afresh()).await?;
+                    let made = zones.iter().find(|zone| zone.caller_reference() == dns::reference(stack, &want.addr, n));
+                    if let Some(zone) = made {
+                        return Ok(bare(zone.id()).to_owned());
+                    }
+                    used_up = Some(fault);
+                }
                 Err(fault) => return Err(fault),
                 Ok(made) => {
                     let zone = made.hosted_zone.ok_or_else(|| Fault::bug("CreateHostedZone gave no zone"))?;

@@ -14,6 +14,7 @@ mod ec2;
 mod endpoints;
 mod gateways;
 mod peering;
+mod route53;
 mod slow;
 mod xml;
 
@@ -50,6 +51,7 @@ struct World {
 struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
+    route53: route53::Memory,
     services: containers::Services,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
@@ -131,6 +133,21 @@ impl Strict {
     }
 }
 
+impl Strict {
+    /// The changes of hosted zones that were taken in an account, in their order: of each record set action, name, identifier
+    /// and policy.
+    pub fn zone_changes(&self, account: &str) -> Vec<Vec<[String; 4]>> {
+        let memory = self.world.memory();
+        memory.route53.changes.iter().filter(|(of, _)| of == account).map(|(_, changes)| changes.clone()).collect()
+    }
+
+    /// The calls to Route 53 in an account, in their order.
+    pub fn route53_calls(&self, account: &str) -> Vec<&'static str> {
+        let memory = self.world.memory();
+        memory.route53.asked.iter().filter(|(of, _)| of == account).map(|(_, operation)| *operation).collect()
+    }
+}
+
 impl Memory {
     /// Whether a test asked that this goes wrong; only once.
     fn take_order(&mut self, account: &str, operation: &str) -> bool {
@@ -148,6 +165,7 @@ impl World {
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
+            "route53" => route53::judge(self, call),
             "ecs" => containers::judge(self, call),
             _ => Ok(()),
         };
@@ -170,6 +188,7 @@ impl World {
         match &*call.service {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
+            "route53" => route53::colour(self, call, answer),
             "ecs" => containers::colour(self, call, answer, revision),
             _ => answer,
         }
