@@ -170,10 +170,15 @@ const CONTENTION: [&str; 12] = [
     "OperationAbortedException",
     "PriorRequestNotComplete",
     "ReplicatedWriteConflictException",
+    // ACM is still working on the certificate (ACM API reference, "RequestInProgressException").
+    "RequestInProgressException",
     "TransactionInProgressException",
 ];
 const IN_USE: [&str; 5] = ["DependencyViolation", "DeleteConflict", "InvalidGroup.InUse", "InvalidIPAddress.InUse", "ResourceInUse"];
-const EXISTS: [&str; 6] = [
+const EXISTS: [&str; 9] = [
+    "DuplicateListener",
+    "DuplicateLoadBalancerName",
+    "DuplicateTargetGroupName",
     "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate",
     "Resource.AlreadyAssociated",
@@ -182,7 +187,14 @@ const EXISTS: [&str; 6] = [
     "EntityAlreadyExists",
 ];
 const NOT_FOUND: [&str; 2] = ["Gateway.NotAttached", "NoSuchEntity"];
-const LIMIT: [&str; 3] = ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet"];
+const LIMIT: [&str; 6] = [
+    "LimitExceeded",
+    "ServiceQuotaExceededException",
+    "InsufficientFreeAddressesInSubnet",
+    "TooManyListeners",
+    "TooManyLoadBalancers",
+    "TooManyTargetGroups",
+];
 const UNCLEAR: [&str; 9] = [
     "InternalError",
     "InternalFailure",
@@ -199,6 +211,9 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     let is = |name: &str| code.eq_ignore_ascii_case(name);
     let any = |names: &[&str]| names.iter().any(|name| is(name));
     let lower = code.to_ascii_lowercase();
+    if is("ResourceInUseException") && op.starts_with("acm:") {
+        return Class::InUse;
+    }
     if is("ResourceInUseException") {
         // DynamoDB says the same of a name that is taken and of a table that is busy (field guide 3.1 items 2 and 5).
         return if op == "dynamodb:CreateTable" { Class::Exists } else { Class::Contention };
@@ -314,6 +329,14 @@ mod tests {
             ("dynamodb:DescribeTable", "ResourceNotFoundException", "", 400, Class::NotFound),
             ("dynamodb:DescribeContinuousBackups", "TableNotFoundException", "", 400, Class::NotFound),
             ("dynamodb:UpdateTable", "ValidationException", "replicas were not part of the global table", 400, Class::NotFound),
+            ("acm:DeleteCertificate", "ResourceInUseException", "", 400, Class::InUse),
+            ("acm:AddTagsToCertificate", "RequestInProgressException", "", 400, Class::Contention),
+            ("elasticloadbalancing:DeleteTargetGroup", "ResourceInUse", "", 400, Class::InUse),
+            ("elasticloadbalancing:CreateListener", "DuplicateListener", "", 400, Class::Exists),
+            ("elasticloadbalancing:CreateListener", "CertificateNotFound", "", 400, Class::NotFound),
+            ("elasticloadbalancing:CreateListener", "UnsupportedCertificate", "", 400, Class::Invalid),
+            ("elasticloadbalancing:CreateLoadBalancer", "TooManyLoadBalancers", "", 400, Class::Limit),
+            ("elasticloadbalancing:DeleteLoadBalancer", "OperationNotPermitted", "", 400, Class::Invalid),
             ("ec2:DeleteVpc", "dependencyviolation", "", 400, Class::InUse),
             ("dynamodb:CreateTable", "ResourceInUseException", "", 400, Class::Exists),
             ("dynamodb:UpdateTable", "ResourceInUseException", "", 400, Class::Contention),

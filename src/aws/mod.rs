@@ -2,6 +2,7 @@
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
 pub mod arns;
+pub mod certificates;
 mod connect;
 pub mod containers;
 pub mod enabled;
@@ -12,6 +13,7 @@ mod fleet;
 mod hedge;
 pub mod inject;
 pub mod interfaces;
+pub mod load_balancing;
 pub mod pace;
 pub mod policy;
 pub mod quotas;

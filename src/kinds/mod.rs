@@ -40,6 +40,14 @@ kinds! {
     dynamodb {
         table::Table,
     }
+    acm {
+        certificate::Certificate,
+    }
+    elasticloadbalancingv2 {
+        load_balancer::LoadBalancer,
+        target_group::TargetGroup,
+        listener::Listener,
+    }
     iam {
         role::Role,
     }
