@@ -12,6 +12,7 @@ mod members;
 mod network;
 mod quotas;
 mod sandbox;
+mod services;
 mod signals;
 mod stacks;
 mod strict;

@@ -213,7 +213,7 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<Str
     match &*call.operation {
         "CreateService" => {
             let mut memory = world.memory();
-            if memory.take_order(&call.account, "CreateService") {
+            if memory.take_order_of(call) {
                 memory.services.doomed.insert(named(call), None);
             }
             // 7.3.5: right after the create there is nothing to see.
@@ -221,7 +221,7 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<Str
         }
         "UpdateService" if before.is_some() || call.json["forceNewDeployment"] == true => {
             let mut memory = world.memory();
-            if memory.take_order(&call.account, "UpdateService") {
+            if memory.take_order_of(call) {
                 memory.services.doomed.insert(named(call), before);
             }
             memory.slow.begin(named(call), "IN_PROGRESS");

@@ -112,6 +112,11 @@ impl Strict {
         self.world.memory().ordered.push((account.to_owned(), operation.to_owned()));
     }
 
+    /// The same, in one region only.
+    pub fn let_fail_in(&self, account: &str, operation: &str, region: &str) {
+        self.world.memory().ordered.push((account.to_owned(), format!("{operation} in {region}")));
+    }
+
     /// Keeps an account's NAT gateways pending for so many polls.
     pub fn be_slow(&self, account: &str, polls: u8) {
         self.world.memory().patience.insert(account.to_owned(), polls);
@@ -150,6 +155,12 @@ impl Strict {
 
 impl Memory {
     /// Whether a test asked that this goes wrong; only once.
+    fn take_order_of(&mut self, call: &Call) -> bool {
+        let here = format!("{} in {}", call.operation, call.region);
+        self.take_order(&call.account, &call.operation) || self.take_order(&call.account, &here)
+    }
+
+    /// The same, whatever the region.
     fn take_order(&mut self, account: &str, operation: &str) -> bool {
         let at = self.ordered.iter().position(|(of, what)| of == account && what == operation);
         at.map(|at| self.ordered.remove(at)).is_some()
