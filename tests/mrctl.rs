@@ -1,5 +1,6 @@
 //! The one integration binary: each further one would link fifty megabytes of SDK again.
 mod architecture;
+mod dns;
 mod docs;
 mod engine;
 mod existing;

@@ -149,7 +149,7 @@ impl PlanArgs {
             allowed: self.loss.allow_data_loss,
             adopt: BTreeSet::new(),
         };
-        let fleet = if self.offline { Fleet::offline() } else { common.fleet().await? };
+        let fleet = if self.offline { Fleet::offline() } else { common.fleet_for(&model, self.destroy).await? };
         let plan = planning::plan(model, fleet.clone(), &asked).await?.plan;
         match self.format {
             Format::Json => println!("{:#}", json::plan(&plan)),
@@ -172,7 +172,7 @@ impl GraphArgs {
             Ok(model) => model,
             Err(exit) => return Ok(exit),
         };
-        let fleet = if self.offline { Fleet::offline() } else { common.fleet().await? };
+        let fleet = if self.offline { Fleet::offline() } else { common.fleet_for(&model, false).await? };
         let plan = planning::plan(model, fleet, &Asked { offline: self.offline, ..Asked::default() }).await?.plan;
         match self.format {
             Picture::Dot => print!("{}", graph::dot(&plan)),
@@ -231,7 +231,7 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
         eprintln!("error: `--confirm {name}` does not name the stack of this file, `{}`; nothing was read or changed", model.stack);
         return Ok(Exit::Usage);
     }
-    let fleet = common.fleet().await?;
+    let fleet = common.fleet_for(&model, asked.destroy).await?;
     let rollout = model.clone();
     let planned = planning::plan(model, fleet.clone(), &asked).await?;
     let plan = &planned.plan;

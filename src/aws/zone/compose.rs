@@ -295,3 +295,7 @@ fn same(one: &ResourceRecordSet, other: &ResourceRecordSet) -> bool {
         && (one.health_check_id(), one.ttl) == (other.health_check_id(), other.ttl)
         && values(one) == values(other)
 }
+
+#[cfg(test)]
+#[path = "compose_tests.rs"]
+mod tests;

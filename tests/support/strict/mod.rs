@@ -122,6 +122,12 @@ impl Strict {
         self.world.memory().patience.insert(account.to_owned(), polls);
     }
 
+    /// The operations of an account that were refused with a code, in their order.
+    pub fn refused_with(&self, account: &str, code: &str) -> Vec<String> {
+        let memory = self.world.memory();
+        memory.refused.iter().filter(|(of, _, with)| of == account && *with == code).map(|(_, operation, _)| operation.clone()).collect()
+    }
+
     /// How often an operation of an account was refused with a code.
     pub fn refusals(&self, account: &str, operation: &str, code: &str) -> usize {
         let memory = self.world.memory();
@@ -181,7 +187,9 @@ impl World {
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
-            self.memory().refused.push((call.account.clone(), call.operation.clone(), refusal.code));
+            let operation =
+                route53::operation(call).filter(|_| call.service == "route53").map_or_else(|| call.operation.clone(), str::to_owned);
+            self.memory().refused.push((call.account.clone(), operation, refusal.code));
             return call.refuse(&refusal);
         }
         self.send_deferred(call);

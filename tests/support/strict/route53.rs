@@ -18,9 +18,9 @@ use super::{
 
 type Verdict = Result<(), Refusal>;
 
-/// 18: five calls a second of a whole account; here fifty, so that tests end.
+/// 18: five calls a second of a whole account; here a hundred, so that tests end.
 const BURST: f64 = 5.0;
-const REFILL: f64 = 50.0;
+const REFILL: f64 = 100.0;
 
 /// What the strict layer remembers of Route 53.
 #[derive(Default)]
@@ -219,12 +219,18 @@ fn alias(set: &Set, own: &str) -> Verdict {
     let (target, zone) = (set.one("/AliasTarget/DNSName"), set.one("/AliasTarget/HostedZoneId"));
     if target.is_empty() {
         let is_whole = !set.one("/TTL").is_empty() && !set.one("/ResourceRecords/ResourceRecord/Value").is_empty();
-        return if is_whole { Ok(()) } else { refuse("InvalidInput", "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords]]") };
+        return if is_whole {
+            Ok(())
+        } else {
+            refuse("InvalidInput", "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords]]")
+        };
     }
     if set.one("/TTL").is_empty() && zone != own && !zone.is_empty() {
         return Ok(());
     }
-    let text = format!("[Tried to create an alias that targets {target}., type A in zone {zone}, but the alias target name does not lie within the target zone]");
+    let text = format!(
+        "[Tried to create an alias that targets {target}., type A in zone {zone}, but the alias target name does not lie within the target zone]"
+    );
     refuse("InvalidChangeBatch", text)
 }
 
@@ -246,7 +252,9 @@ fn beside(after: &BTreeMap<(String, String, String), Set>, set: &Set) -> Verdict
     for other in after.values().filter(|other| other.key() != set.key() && other.one("/Name") == name) {
         if other.one("/Type") != kind {
             if other.one("/Type") == "CNAME" || kind == "CNAME" {
-                let text = format!("[RRSet of type {kind} with DNS name {name}. is not permitted as a conflicting RRSet with the same DNS name already exists]");
+                let text = format!(
+                    "[RRSet of type {kind} with DNS name {name}. is not permitted as a conflicting RRSet with the same DNS name already exists]"
+                );
                 return refuse("InvalidChangeBatch", text);
             }
             continue;
@@ -263,7 +271,10 @@ fn beside(after: &BTreeMap<(String, String, String), Set>, set: &Set) -> Verdict
             paths.map(|path| set.one(path).to_owned()).to_vec()
         };
         if set.policy() != "weighted" && place(other) == place(set) {
-            let text = format!("[RRSet with DNS name {name}., type {kind}: a {} RRSet with the same name, type and place already exists]", set.policy());
+            let text = format!(
+                "[RRSet with DNS name {name}., type {kind}: a {} RRSet with the same name, type and place already exists]",
+                set.policy()
+            );
             return refuse("InvalidChangeBatch", text);
         }
     }
