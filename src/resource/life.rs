@@ -79,6 +79,14 @@ pub struct Timing {
     pub longest_absence: Option<Duration>,
     /// One call for a VPC endpoint may be sent each.
     pub endpoint_every: Duration,
+    /// One call to Route 53 may be sent each.
+    pub dns_every: Duration,
+    /// How long the changes of a hosted zone are gathered into one.
+    pub dns_gather: Duration,
+    /// How long between two looks at whether a change of a hosted zone has reached every name server.
+    pub dns_look: Duration,
+    /// How long a change of which nothing is known may take to reach every name server.
+    pub dns_settles: Duration,
 }
 
 impl Timing {
@@ -92,6 +100,10 @@ impl Timing {
                 longest_pause_between_looks: Some(Duration::from_millis(250)),
                 longest_absence: Some(Duration::from_secs(5)),
                 endpoint_every: Duration::from_millis(200),
+                dns_every: Duration::from_millis(20),
+                dns_gather: Duration::from_millis(5),
+                dns_look: Duration::from_millis(20),
+                dns_settles: Duration::from_millis(100),
             }
         } else {
             Self {
@@ -101,6 +113,13 @@ impl Timing {
                 longest_absence: None,
                 // 0.3 a second (EC2 API reference, "Request throttling").
                 endpoint_every: Duration::from_millis(3334),
+                // Five a second for a whole account (Route 53 developer guide, "Quotas"): a burst of two and what follows it within
+                // a second are no more.
+                dns_every: Duration::from_millis(300),
+                dns_gather: Duration::from_secs(1),
+                dns_look: Duration::from_secs(5),
+                // "Changes generally propagate to all Route 53 name servers within 60 seconds" (API reference, "GetChange").
+                dns_settles: Duration::from_secs(60),
             }
         }
     }

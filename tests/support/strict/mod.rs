@@ -5,6 +5,7 @@
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
 mod call;
+mod containers;
 mod dynamodb;
 mod dynamodb_capacity;
 mod dynamodb_indexes;
@@ -14,6 +15,7 @@ mod ec2;
 mod endpoints;
 mod gateways;
 mod peering;
+mod route53;
 mod scaling;
 mod slow;
 mod xml;
@@ -51,6 +53,8 @@ struct World {
 struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
+    route53: route53::Memory,
+    services: containers::Services,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -111,9 +115,20 @@ impl Strict {
         self.world.memory().ordered.push((account.to_owned(), operation.to_owned()));
     }
 
+    /// The same, in one region only.
+    pub fn let_fail_in(&self, account: &str, operation: &str, region: &str) {
+        self.world.memory().ordered.push((account.to_owned(), format!("{operation} in {region}")));
+    }
+
     /// Keeps an account's NAT gateways pending for so many polls.
     pub fn be_slow(&self, account: &str, polls: u8) {
         self.world.memory().patience.insert(account.to_owned(), polls);
+    }
+
+    /// The operations of an account that were refused with a code, in their order.
+    pub fn refused_with(&self, account: &str, code: &str) -> Vec<String> {
+        let memory = self.world.memory();
+        memory.refused.iter().filter(|(of, _, with)| of == account && *with == code).map(|(_, operation, _)| operation.clone()).collect()
     }
 
     /// How often an operation of an account was refused with a code.
@@ -132,8 +147,29 @@ impl Strict {
     }
 }
 
+impl Strict {
+    /// The changes of hosted zones that were taken in an account, in their order: of each record set action, name, identifier
+    /// and policy.
+    pub fn zone_changes(&self, account: &str) -> Vec<Vec<[String; 4]>> {
+        let memory = self.world.memory();
+        memory.route53.changes.iter().filter(|(of, _)| of == account).map(|(_, changes)| changes.clone()).collect()
+    }
+
+    /// The calls to Route 53 in an account, in their order.
+    pub fn route53_calls(&self, account: &str) -> Vec<&'static str> {
+        let memory = self.world.memory();
+        memory.route53.asked.iter().filter(|(of, _)| of == account).map(|(_, operation)| *operation).collect()
+    }
+}
+
 impl Memory {
     /// Whether a test asked that this goes wrong; only once.
+    fn take_order_of(&mut self, call: &Call) -> bool {
+        let here = format!("{} in {}", call.operation, call.region);
+        self.take_order(&call.account, &call.operation) || self.take_order(&call.account, &here)
+    }
+
+    /// The same, whatever the region.
     fn take_order(&mut self, account: &str, operation: &str) -> bool {
         let at = self.ordered.iter().position(|(of, what)| of == account && what == operation);
         at.map(|at| self.ordered.remove(at)).is_some()
@@ -150,10 +186,14 @@ impl World {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
             "application-autoscaling" => scaling::judge(self, call),
+            "route53" => route53::judge(self, call),
+            "ecs" => containers::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
-            self.memory().refused.push((call.account.clone(), call.operation.clone(), refusal.code));
+            let operation =
+                route53::operation(call).filter(|_| call.service == "route53").map_or_else(|| call.operation.clone(), str::to_owned);
+            self.memory().refused.push((call.account.clone(), operation, refusal.code));
             return call.refuse(&refusal);
         }
         self.send_deferred(call);
@@ -162,6 +202,7 @@ impl World {
         {
             return answer;
         }
+        let revision = containers::before(self, call);
         let answer = self.forward(call);
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
@@ -171,6 +212,8 @@ impl World {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
             "application-autoscaling" => scaling::follow(self, call, answer),
+            "route53" => route53::colour(self, call, answer),
+            "ecs" => containers::colour(self, call, answer, revision),
             _ => answer,
         }
     }
