@@ -1,7 +1,7 @@
 //! The whole network with the real binary: gateways, endpoints and peering, on and off on a live stack.
 use crate::{
     lifecycle::topology,
-    support::{binary::Place, sandbox::strict},
+    support::{binary::Place, kills::survive, sandbox::strict},
 };
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -82,7 +82,7 @@ fn a_third_zone_and_a_third_region_join_a_live_network_and_leave_it() {
 fn a_slow_gateway_is_waited_for_and_a_failed_one_is_named_and_replaced() {
     let world = Place::new();
     world.write(network("nat_gateways: single"));
-    strict().be_slow(&world.account, 5);
+    strict().be_slow(&world.account, "CreateNatGateway", 5);
     strict().let_fail(&world.account, "CreateNatGateway");
     let said = world.expect(1, &["apply", "--yes", "--no-sweep", "--format", "json"]);
     let failed = said.lines().find(|line| line.contains("\"failed\"")).unwrap_or_default();
@@ -105,4 +105,10 @@ fn a_peering_connection_that_fails_is_named_and_the_next_run_asks_anew() {
     world.expect(0, &["apply", "--yes", "--no-sweep"]);
     world.is_converged();
     world.destroy("shop");
+}
+
+#[test]
+fn a_kill_anywhere_in_a_network_converges() {
+    let all = network("nat_gateways: single, endpoints: [s3, logs], peering: mesh");
+    survive(&all, "shop", &REGIONS, 24);
 }

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    endpoints, gateways, peering, refuse,
+    endpoints, gateways, interfaces, peering, refuse,
     xml::{self, Item},
 };
 
@@ -26,6 +26,7 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "CreateVpcEndpoint" => endpoints::create(world, call),
         "ModifyVpcEndpoint" | "DeleteVpcEndpoints" => endpoints::in_turn(world, call),
         "DeleteSecurityGroup" => endpoints::delete_group(world, call),
+        "DeleteNetworkInterface" => interfaces::delete(world, call),
         "AcceptVpcPeeringConnection" => peering::accept(world, call),
         "DeleteVpcPeeringConnection" => peering::delete(world, call),
         "ModifyVpcPeeringConnectionOptions" => peering::options(world, call),
@@ -59,7 +60,10 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
         "AttachInternetGateway" => {
             return made_then(answer, || world.memory().slow.begin(who(call.field("InternetGatewayId")), "attaching"));
         }
-        "CreateVpcEndpoint" => return made_then(answer, || made("vpcEndpointId", "pending")),
+        "CreateVpcEndpoint" => {
+            endpoints::made(world, call, &answer);
+            return answer;
+        }
         "CreateNatGateway" => {
             gateways::made(world, call, &answer);
             return answer;
@@ -73,7 +77,8 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
             return answer;
         }
         "DescribeNatGateways" => gateways::shown(world, call, &text),
-        "DescribeVpcEndpoints" => shown("vpcEndpointId"),
+        "DescribeVpcEndpoints" => endpoints::shown(world, call, &text),
+        "DescribeNetworkInterfaces" => interfaces::shown(world, call, &text),
         "DescribeVpcPeeringConnections" => peering::shown(world, call, &text),
         "DescribeVpcs" => shown("vpcId"),
         "DescribeSubnets" => shown("subnetId"),
@@ -102,7 +107,8 @@ pub fn defer(world: &World, call: &Call) -> Option<Answer> {
     }
     let mut memory = world.memory();
     memory.failed.remove(&who);
-    memory.slow.begin(who.clone(), "deleting");
+    let polls = memory.polls(&call.account, &call.operation);
+    memory.slow.begin_for(who.clone(), "deleting", polls);
     memory.deferred.insert(who, call.clone());
     drop(memory);
     Some(call.done(&elements))

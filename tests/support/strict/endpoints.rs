@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use super::{
     World,
-    call::{Call, Refusal},
-    refuse,
+    call::{Answer, Call, Refusal},
+    refuse, xml,
 };
 
 type Verdict = Result<(), Refusal>;
@@ -48,6 +48,28 @@ pub fn create(world: &World, call: &Call) -> Verdict {
         return refuse("InvalidParameter", format!("{text} {service} in the VPC {vpc}"));
     }
     Ok(())
+}
+
+/// One to three minutes in the making; one that a test wants to go wrong fails then (2.7.4).
+pub fn made(world: &World, call: &Call, answer: &Answer) {
+    let Some(id) = xml::text_of(&answer.text(), "vpcEndpointId") else { return };
+    let mut memory = world.memory();
+    let polls = memory.polls(&call.account, &call.operation);
+    memory.slow.begin_for(call.who(&id), "pending", polls);
+    if memory.take_order(&call.account, "CreateVpcEndpoint") {
+        memory.failed.insert(call.who(&id));
+    }
+}
+
+/// Puts in the states that the emulator does not know.
+pub fn shown(world: &World, call: &Call, text: &str) -> String {
+    let text = xml::restate(text, "vpcEndpointId", "state", |id| {
+        let who = call.who(id);
+        let mut memory = world.memory();
+        memory.slow.poll(&who).or_else(|| memory.failed.contains(&who).then_some("failed"))
+    });
+    let error = "<lastError><code>InternalError</code><message>no address is free</message></lastError>";
+    text.replace("<state>failed</state>", &format!("<state>failed</state>{error}"))
 }
 
 /// Whether an endpoint has its interfaces in a subnet, or under a group, until it is really gone.
