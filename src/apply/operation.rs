@@ -346,22 +346,24 @@ impl Work<'_> {
             if !matches!(fault.class, Class::InUse | Class::Contention | Class::Throttled | Class::Unclear | Class::Limit) {
                 return Err(fault);
             }
-            let mut now = fault.to_string();
+            let (mut now, mut until, mut last) = (fault.to_string(), patience.gone, ":");
             if fault.class == Class::InUse {
                 let holders = kind.holders(&cx.afresh(), found).await.unwrap_or_default();
                 let names: Vec<&str> = holders.iter().map(|holder| holder.what.as_str()).collect();
+                let for_good = holders.iter().any(|holder| !holder.leaves_by_itself);
                 if !names.is_empty() {
                     now = format!("held by {}", names.join(", "));
+                    until = self.timing.longest_hold.map_or(until, |longest| until.min(longest));
+                    last = " AWS has not let go of it: it is still";
                 }
-                let for_good = holders.iter().any(|holder| !holder.leaves_by_itself);
                 held_for_good = if for_good { held_for_good + 1 } else { 0 };
                 // Nobody will remove somebody else's thing for us: say so instead of waiting for the whole patience.
                 if held_for_good >= 3 {
                     return Err(Fault { message: Some(now), ..fault });
                 }
             }
-            if voice.elapsed() > patience.gone {
-                return Err(Fault { message: Some(format!("after {}: {now}", readable(voice.elapsed()))), ..fault });
+            if voice.elapsed() > until {
+                return Err(Fault { message: Some(format!("after {}{last} {now}", readable(voice.elapsed()))), ..fault });
             }
             voice.tell(&now);
             self.retry(addr, fault, attempt, &mut pauses).await;

@@ -87,13 +87,14 @@ impl<'a> Whole<'a> {
 fn steps(world: &Place) -> usize {
     let plan = world.plan(&[]);
     let steps = plan["steps"].as_array().unwrap();
-    let is_whole = steps.iter().all(|step| step["action"] == "keep" && step["waiting"].is_null()) && plan["findings"] == serde_json::json!([]);
+    let is_whole =
+        steps.iter().all(|step| step["action"] == "keep" && step["waiting"].is_null()) && plan["findings"] == serde_json::json!([]);
     assert!(is_whole, "{plan:#}");
     steps.len()
 }
 
 /// How many things there are by region, with marks or without, as AWS itself shows them.
-fn things(world: &Place, regions: &[&str]) -> Vec<usize> {
+pub fn things(world: &Place, regions: &[&str]) -> Vec<usize> {
     let count = async |region: &&str| Aws::new(&world.account, region).leftovers().await.len();
     block_on(async {
         let mut all = Vec::new();

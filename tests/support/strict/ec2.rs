@@ -197,7 +197,7 @@ fn detach(world: &World, call: &Call) -> Verdict {
     if !found.all("attachmentSet/item/vpcId").any(|at| at == vpc) {
         return refuse("Gateway.NotAttached", format!("resource {gateway} is not attached to network {vpc}"));
     }
-    let is_public = |interface: &Item| interface.one("vpcId") == vpc && !interface.one("association/publicIp").is_empty();
+    let is_public = |interface: &Item| interface.one("vpcId") == vpc && interfaces::is_public(world, call, interface);
     if world.interfaces(call).iter().any(is_public) {
         let text = "has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.";
         return refuse("DependencyViolation", format!("Network {vpc} {text}"));

@@ -7,6 +7,14 @@ use super::{
 
 /// Who asks for the interfaces of load balancers.
 const REQUESTER: &str = "amazon-elb";
+/// The load balancers face the internet.
+const ADDRESS: &str = "203.0.113.7";
+
+/// Whether it has a public address.
+pub fn is_public(world: &World, call: &Call, interface: &xml::Item) -> bool {
+    let lingers = world.memory().lingering.contains_key(&call.who(interface.one("networkInterfaceId")));
+    lingers || !interface.one("association/publicIp").is_empty()
+}
 
 /// Shows whose they are. Each look at one counts; after the last it is gone.
 pub fn shown(world: &World, call: &Call, text: &str) -> String {
@@ -18,8 +26,9 @@ pub fn shown(world: &World, call: &Call, text: &str) -> String {
         let mut memory = world.memory();
         let Some(looks) = memory.lingering.get_mut(&who) else { continue };
         let element = format!("<networkInterfaceId>{id}</networkInterfaceId>");
-        let marked = format!("{element}<requesterId>{REQUESTER}</requesterId>");
-        text = xml::restate(&text.replace(&element, &marked), "networkInterfaceId", "requesterManaged", |of| (of == id).then_some("true"));
+        let address = format!("<association><publicIp>{ADDRESS}</publicIp></association>");
+        let requester = format!("<requesterId>{REQUESTER}</requesterId><requesterManaged>true</requesterManaged>");
+        text = text.replace(&element, &format!("{element}{requester}{address}"));
         if let Some(left) = looks {
             *left = left.saturating_sub(1);
             if *left == 0 {
