@@ -116,10 +116,30 @@ fn a_peering_connection_that_fails_is_named_and_the_next_run_asks_anew() {
     world.destroy("shop");
 }
 
+const ALL: &str = "nat_gateways: single, endpoints: [s3, logs], peering: mesh";
+
 #[test]
 fn a_kill_anywhere_in_a_network_converges() {
-    let all = network("nat_gateways: single, endpoints: [s3, logs], peering: mesh");
-    survive(&all, "shop", &REGIONS, 24);
+    survive(&network(ALL), "shop", &REGIONS, 24);
+}
+
+/// Addresses, gateways, endpoints and connections have neither a name nor a token that would keep them from being made twice.
+#[test]
+fn answers_lost_anywhere_in_a_network_make_no_duplicate() {
+    let built = |lost: &dyn Fn(u64) -> bool| {
+        let world = Place::with(&network(ALL));
+        let spec: Vec<String> = (1..80).filter(|call| lost(*call)).map(|call| format!("lost@{call}")).collect();
+        let inject: &[&str] = if spec.is_empty() { &[] } else { &["--inject", &spec.join(",")] };
+        world.expect(0, &[inject, &["apply", "--yes", "--no-sweep"]].concat());
+        world.is_converged();
+        let there = things(&world, &REGIONS);
+        world.destroy("shop");
+        there
+    };
+    let whole = built(&|_| false);
+    for third in 0..3 {
+        assert_eq!(built(&|call| call % 3 == third), whole, "with the answers {third}, {}, … lost", third + 3);
+    }
 }
 
 /// The events of an address that say what is being waited for.

@@ -208,6 +208,7 @@ impl Work<'_> {
         planned: &[Change],
     ) -> Result<Left, Fault> {
         let (traits, mut began, mut last) = (kind.traits(), Instant::now(), None);
+        let (mut pauses, mut voice) = (Pauses::new(traits.patience, &self.timing), Voice::new(self, &want.addr, doing));
         if matches!(found.life, Life::Making(_)) {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
@@ -230,10 +231,10 @@ impl Work<'_> {
             // Each change may take as long: the patience is with one that does not come about.
             if last.as_ref() != Some(&changes) {
                 (began, last) = (Instant::now(), Some(changes.clone()));
+                pauses = Pauses::new(traits.patience, &self.timing);
             }
             if began.elapsed() > traits.patience.ready {
-                let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-                let message = format!("after {} it still differs in {}", readable(began.elapsed()), paths.join(", "));
+                let message = format!("after {} it still differs in {}", readable(began.elapsed()), paths(&changes));
                 return Err(Fault::new(format!("updating {}", want.addr), Class::Contention, message));
             }
             self.update(kind, cx, &found, want, changes, doing).await?;
@@ -244,6 +245,13 @@ impl Work<'_> {
             match self.look(kind, cx, &want.addr).await? {
                 Some(again) => found = again,
                 None => return Ok(Left::Exists { id: found.id, outputs }),
+            }
+            // What was set reads back late (field guide 2.1 item 5): it is not set again before a second look.
+            let left = diff(&found.spec, &want.spec);
+            if !left.is_empty() && last.as_ref() == Some(&left) {
+                voice.tell(&format!("not read back yet: {}", paths(&left)));
+                pauses.pause().await;
+                found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
             }
         }
     }
@@ -391,6 +399,10 @@ impl Work<'_> {
         }
         why
     }
+}
+
+fn paths(changes: &[Change]) -> String {
+    changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a change would lose something although no plan has shown it.

@@ -65,7 +65,7 @@ impl Fault {
             Class::Limit => "ask AWS for a higher quota or remove what is not needed, then run the same command again".to_owned(),
             Class::Unclear => "AWS gave no clear answer; run the same command again: what was done is found by its tags".to_owned(),
             Class::InUse => "remove what still uses it, then run the same command again".to_owned(),
-            Class::Contention => "another change is in flight; wait for it, then run the same command again".to_owned(),
+            Class::Contention => "AWS is still busy with it; wait for it, then run the same command again".to_owned(),
             Class::Blocked(Some(until)) => format!("run the same command again after {until}"),
             Class::Blocked(None) => "run the same command again later".to_owned(),
             Class::Bug => "this is a mistake in mrctl: please report it with the output of the same command and `-vv`".to_owned(),

@@ -2,7 +2,7 @@
 use ipnet::Ipv4Net;
 
 use super::{
-    World,
+    World, attributes,
     call::{Answer, Call, Refusal},
     endpoints, gateways, interfaces, peering, refuse,
     xml::{self, Item},
@@ -13,9 +13,8 @@ type Verdict = Result<(), Refusal>;
 /// Whether EC2 would take this request.
 pub fn judge(world: &World, call: &Call) -> Verdict {
     match &*call.operation {
-        // 34: one attribute a request.
-        "ModifyVpcAttribute" => one_of(call, &["EnableDnsSupport.Value", "EnableDnsHostnames.Value"]),
-        "ModifySubnetAttribute" => one_of(call, &["MapPublicIpOnLaunch.Value", "AssignIpv6AddressOnCreation.Value", "EnableDns64.Value"]),
+        "ModifyVpcAttribute" => attributes::modify_vpc(world, call),
+        "ModifySubnetAttribute" => attributes::modify_subnet(world, call),
         "CreateVpc" => sized(call, "InvalidVpc.Range"),
         "CreateSubnet" => create_subnet(world, call),
         "AttachInternetGateway" => attach(world, call),
@@ -81,7 +80,8 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
         "DescribeNetworkInterfaces" => interfaces::shown(world, call, &text),
         "DescribeVpcPeeringConnections" => peering::shown(world, call, &text),
         "DescribeVpcs" => shown("vpcId"),
-        "DescribeSubnets" => shown("subnetId"),
+        "DescribeVpcAttribute" => attributes::shown_vpc(world, call, &text),
+        "DescribeSubnets" => attributes::shown_subnets(world, call, &shown("subnetId")),
         "DescribeInternetGateways" => shown("internetGatewayId"),
         "DescribeRouteTables" => shown("routeTableAssociationId"),
         _ => return answer,
@@ -140,13 +140,6 @@ impl World {
 
 fn violation(what: &str, id: &str) -> Verdict {
     refuse("DependencyViolation", format!("The {what} '{id}' has dependencies and cannot be deleted."))
-}
-
-fn one_of(call: &Call, names: &[&str]) -> Verdict {
-    if names.iter().filter(|name| call.fields.contains_key(**name)).count() < 2 {
-        return Ok(());
-    }
-    refuse("InvalidParameterCombination", "Fields for multiple attribute types specified")
 }
 
 /// 2.1.3, 2.2.3: /16 to /28.

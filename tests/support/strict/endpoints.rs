@@ -2,7 +2,7 @@
 use std::time::Instant;
 
 use super::{
-    World,
+    World, attributes,
     call::{Answer, Call, Refusal},
     refuse, xml,
 };
@@ -34,13 +34,9 @@ pub fn create(world: &World, call: &Call) -> Verdict {
     if call.field("VpcEndpointType") != "Interface" || call.field("PrivateDnsEnabled") != "true" {
         return Ok(());
     }
-    for (attribute, element) in [("enableDnsSupport", "enableDnsSupport"), ("enableDnsHostnames", "enableDnsHostnames")] {
-        let ask = call.ask_ec2_with("DescribeVpcAttribute", &[("VpcId", vpc), ("Attribute", attribute)]);
-        let text = world.forward(&ask).text();
-        if !text.split(&format!("<{element}>")).nth(1).unwrap_or_default().trim_start().starts_with("<value>true") {
-            let text = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
-            return refuse("InvalidParameter", format!("{text} for {vpc}"));
-        }
+    if !["enableDnsSupport", "enableDnsHostnames"].iter().all(|attribute| attributes::is_on(world, call, vpc, attribute)) {
+        let text = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
+        return refuse("InvalidParameter", format!("{text} for {vpc}"));
     }
     let others = world.all(call, "DescribeVpcEndpoints", "vpcEndpointSet");
     if others.iter().any(|found| found.one("vpcId") == vpc && found.one("serviceName") == service) {

@@ -4,6 +4,7 @@
 //! It is a server on the loopback address, so the real binary, the clients of a test and anything else see the same AWS. What a
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
+mod attributes;
 mod call;
 mod dynamodb;
 mod dynamodb_indexes;
