@@ -26,7 +26,7 @@ use crate::{
 const PROPAGATION: Duration = Duration::from_secs(300);
 /// How long a read that AWS limits is repeated.
 const LOOKING: Duration = Duration::from_secs(60);
-/// How often a create with an unclear answer is tried when nothing is found of it.
+/// How often a create with an unclear answer is tried when nothing is found of it, and a change that is said to be made already.
 const UNCLEAR_ATTEMPTS: u32 = 4;
 
 /// What all operations of a run share.
@@ -39,7 +39,7 @@ pub(super) struct Work<'a> {
     pub events: UnboundedSender<Event>,
     /// One second look for each kind and scope, shared by its creates.
     pub looks: Mutex<Memo>,
-    /// The ids of what creates made, for those that fail later.
+    /// The ids of what stands where an operation began, for those that fail later.
     pub made: Mutex<BTreeMap<Addr, String>>,
     /// What the plan has found at an address and goes past: it is never what stands there now.
     pub passed: BTreeSet<(Addr, String)>,
@@ -55,6 +55,13 @@ impl Work<'_> {
     pub(super) fn say(&self, event: Event) {
         // The receiver lives as long as the run; without it nobody listens any more.
         let _ = self.events.send(event);
+    }
+
+    /// Remembers what stands at an address, for the case that what follows fails.
+    fn note(&self, addr: &Addr, id: &str) {
+        if let Ok(mut made) = self.made.lock() {
+            made.insert(addr.clone(), id.to_owned());
+        }
     }
 
     fn kind(&self, addr: &Addr) -> Result<&dyn AnyKind, Fault> {
@@ -111,9 +118,7 @@ impl Work<'_> {
         }
         match self.create(kind, &cx, want).await? {
             Created::New(id) => {
-                if let Ok(mut made) = self.made.lock() {
-                    made.insert(step.addr.clone(), id.clone());
-                }
+                self.note(&step.addr, &id);
                 let outputs = until_ready(self, kind, &cx, &step.addr, &id, Doing::Creating).await?;
                 if !traits.unfinished {
                     return Ok(Left::Exists { id, outputs });
@@ -209,6 +214,7 @@ impl Work<'_> {
     ) -> Result<Left, Fault> {
         let (traits, mut began, mut last) = (kind.traits(), Instant::now(), None);
         let (mut pauses, mut voice) = (Pauses::new(traits.patience, &self.timing), Voice::new(self, &want.addr, doing));
+        self.note(&want.addr, &found.id);
         if matches!(found.life, Life::Making(_)) {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
@@ -270,7 +276,10 @@ impl Work<'_> {
         let (mut found, mut changes) = (found.clone(), changes);
         for attempt in 1.. {
             let Err(fault) = kind.update(cx, &found, want, &changes).await else { return Ok(()) };
-            let repeat = matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
+            // "Already there" is what an earlier try of the same change says whose answer was lost.
+            let was_done = fault.class == Class::Exists && attempt < UNCLEAR_ATTEMPTS;
+            let repeat =
+                was_done || matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
             if !repeat || voice.elapsed() > patience.ready {
                 return Err(fault);
             }
