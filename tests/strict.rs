@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::{
         KeyType, PointInTimeRecoverySpecification, ReplicationGroupUpdate, ScalarAttributeType, StreamSpecification, StreamViewType,
     },
 };
-use aws_sdk_ec2::Client as Ec2;
+use aws_sdk_ec2::{Client as Ec2, types::VpcAttributeName};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::support::sandbox::{config, fresh_account};
+use crate::support::sandbox::{config, fresh_account, strict};
 
 fn clients(account: &str, region: &str) -> (Ec2, DynamoDb) {
     let config = config(account).to_builder().region(aws_types::region::Region::new(region.to_owned()));
@@ -24,7 +24,8 @@ fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(answer: R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ec2_refuses_what_the_emulator_allows() {
-    let (ec2, _) = clients(&fresh_account(), "us-east-1");
+    let account = fresh_account();
+    let (ec2, _) = clients(&account, "us-east-1");
     let vpc = async |range: &str| ec2.create_vpc().cidr_block(range).send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
     assert_eq!(code(ec2.create_vpc().cidr_block("10.0.0.0/8").send().await), "InvalidVpc.Range");
     let two = |on: bool| aws_sdk_ec2::types::AttributeBooleanValue::builder().value(on).build();
@@ -34,6 +35,12 @@ async fn ec2_refuses_what_the_emulator_allows() {
 
     let both = ec2.modify_vpc_attribute().vpc_id(&main).enable_dns_support(two(true)).enable_dns_hostnames(two(true));
     assert_eq!(code(both.send().await), "InvalidParameterCombination");
+    ec2.modify_vpc_attribute().vpc_id(&main).enable_dns_hostnames(two(true)).send().await.unwrap();
+    let hostnames = async || {
+        let seen = ec2.describe_vpc_attribute().vpc_id(&main).attribute(VpcAttributeName::EnableDnsHostnames).send().await.unwrap();
+        seen.enable_dns_hostnames().and_then(|flag| flag.value()).unwrap()
+    };
+    assert_eq!([hostnames().await, hostnames().await, hostnames().await], [false, false, true]);
 
     let subnet = async |range: &str| ec2.create_subnet().vpc_id(&main).cidr_block(range).send().await;
     let private = subnet("10.0.0.0/20").await.unwrap().subnet.unwrap().subnet_id.unwrap();
@@ -68,7 +75,10 @@ async fn ec2_refuses_what_the_emulator_allows() {
     assert_eq!(code(associate().await), "Resource.AlreadyAssociated");
     assert_eq!(code(ec2.delete_route_table().route_table_id(&table).send().await), "DependencyViolation");
 
-    ec2.create_network_interface().subnet_id(&private).send().await.unwrap();
+    let made = ec2.create_network_interface().subnet_id(&private).send().await.unwrap();
+    let interface = made.network_interface.unwrap().network_interface_id.unwrap();
+    strict().linger(&account, "us-east-1", &interface, None);
+    assert_eq!(code(ec2.delete_network_interface().network_interface_id(&interface).send().await), "AuthFailure");
     assert_eq!(code(ec2.delete_subnet().subnet_id(&private).send().await), "DependencyViolation");
     assert_eq!(code(ec2.delete_vpc().vpc_id(&main).send().await), "DependencyViolation");
     ec2.delete_vpc().vpc_id(&other).send().await.unwrap();

@@ -77,6 +77,8 @@ pub struct Timing {
     pub longest_pause_between_looks: Option<Duration>,
     /// Cuts how long anything may take to appear; none: the kinds' own.
     pub longest_absence: Option<Duration>,
+    /// Cuts how long something that goes by itself may hold back a removal; none: the kinds' own patience.
+    pub longest_hold: Option<Duration>,
     /// One call for a VPC endpoint may be sent each.
     pub endpoint_every: Duration,
     /// One call to Route 53 may be sent each.
@@ -99,6 +101,7 @@ impl Timing {
                 drain: Duration::from_secs(2),
                 longest_pause_between_looks: Some(Duration::from_millis(250)),
                 longest_absence: Some(Duration::from_secs(5)),
+                longest_hold: Some(Duration::from_secs(10)),
                 endpoint_every: Duration::from_millis(200),
                 dns_every: Duration::from_millis(20),
                 dns_gather: Duration::from_millis(5),
@@ -111,6 +114,7 @@ impl Timing {
                 drain: Duration::from_secs(60),
                 longest_pause_between_looks: None,
                 longest_absence: None,
+                longest_hold: None,
                 // 0.3 a second (EC2 API reference, "Request throttling").
                 endpoint_every: Duration::from_millis(3334),
                 // Five a second for a whole account (Route 53 developer guide, "Quotas"): a burst of two and what follows it within

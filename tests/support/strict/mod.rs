@@ -4,6 +4,7 @@
 //! It is a server on the loopback address, so the real binary, the clients of a test and anything else see the same AWS. What a
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
+mod attributes;
 mod call;
 mod containers;
 mod dynamodb;
@@ -14,6 +15,7 @@ mod dynamodb_strong;
 mod ec2;
 mod endpoints;
 mod gateways;
+mod interfaces;
 mod peering;
 mod route53;
 mod scaling;
@@ -69,8 +71,12 @@ struct Memory {
     endpoint_calls: BTreeMap<(String, String), (f64, Instant)>,
     /// Operations of an account whose next outcome a test asked to go wrong.
     ordered: Vec<(String, String)>,
-    /// How many polls a NAT gateway of an account stays pending.
-    patience: BTreeMap<String, u8>,
+    /// For how many polls an account's operations are under way, where a test asked for more than usual.
+    patience: BTreeMap<(String, String), u8>,
+    /// Interfaces of services that have let go of them, and how many more looks at them it takes until they go.
+    lingering: BTreeMap<slow::Who, Option<u8>>,
+    /// How many calls of an account could have changed something.
+    changes: BTreeMap<String, u64>,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was taken: account, operation, region, body.
@@ -120,9 +126,20 @@ impl Strict {
         self.world.memory().ordered.push((account.to_owned(), format!("{operation} in {region}")));
     }
 
-    /// Keeps an account's NAT gateways pending for so many polls.
-    pub fn be_slow(&self, account: &str, polls: u8) {
-        self.world.memory().patience.insert(account.to_owned(), polls);
+    /// Lets everything that an account asks for with this operation take so many polls.
+    pub fn be_slow(&self, account: &str, operation: &str, polls: u8) {
+        self.world.memory().patience.insert((account.to_owned(), operation.to_owned()), polls);
+    }
+
+    /// Makes an interface one of a load balancer that is being deleted: nobody but AWS can remove it, and AWS does after so many
+    /// looks at it, or never.
+    pub fn linger(&self, account: &str, region: &str, interface: &str, looks: Option<u8>) {
+        self.world.memory().lingering.insert((account.to_owned(), region.to_owned(), interface.to_owned()), looks);
+    }
+
+    /// How many calls of an account could have changed something, refused ones and repeated ones included.
+    pub fn changes(&self, account: &str) -> u64 {
+        self.world.memory().changes.get(account).copied().unwrap_or_default()
     }
 
     /// The operations of an account that were refused with a code, in their order.
@@ -163,6 +180,11 @@ impl Strict {
 }
 
 impl Memory {
+    /// How many polls an operation of an account takes; nothing: as many as usual.
+    fn polls(&self, account: &str, operation: &str) -> Option<u8> {
+        self.patience.get(&(account.to_owned(), operation.to_owned())).copied()
+    }
+
     /// Whether a test asked that this goes wrong; only once.
     fn take_order_of(&mut self, call: &Call) -> bool {
         let here = format!("{} in {}", call.operation, call.region);
@@ -182,6 +204,9 @@ impl World {
     }
 
     fn answer(&self, call: &Call) -> Answer {
+        if mrctl::aws::wire::is_mutating(&call.operation) {
+            *self.memory().changes.entry(call.account.clone()).or_default() += 1;
+        }
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
