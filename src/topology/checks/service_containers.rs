@@ -30,7 +30,7 @@ pub fn containers(here: &Here<'_>, problems: &mut Vec<Problem>) {
         if !fits {
             problems.push(
                 Problem::new(codes::SERVICE_COMMAND, "this is not a command that ECS can run in a container")
-                    .at(command.span, "must begin with `CMD` or `CMD-SHELL`")
+                    .at(command.span, "must be `CMD` and a command, or `CMD-SHELL` and one line for the shell")
                     .help("write `[CMD-SHELL, \"curl -f http://localhost:3000/health || exit 1\"]`, or `[CMD, /bin/check, --fast]`"),
             );
         }
