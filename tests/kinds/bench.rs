@@ -51,13 +51,8 @@ impl Bench {
     pub async fn new(name: &str) -> Self {
         let (model, _) = topology::load(name, &topologies::valid()[name]).expect("a valid file");
         let (fleet, recorder) = fleet(&fresh_account());
-        let facts = facts::read(
-            &fleet,
-            &Memo::default(),
-            &model.rollout_order(),
-            (&BTreeMap::new(), model.dns.as_ref().map(|dns| &*dns.zone.name)),
-        );
-        let facts = facts.await.facts();
+        let zone = model.dns.as_ref().map(|dns| dns.zone.name.as_str());
+        let facts = facts::read(&fleet, &Memo::default(), &model.rollout_order(), (&BTreeMap::new(), zone)).await.facts();
         let kinds = mrctl::kinds::all();
         let wants = kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect();
         drop(recorder.take());
