@@ -156,7 +156,7 @@ const THROTTLED: [&str; 13] = [
     "TooManyRequests",
     "TooManyRequestsException",
 ];
-const CONTENTION: [&str; 12] = [
+const CONTENTION: [&str; 13] = [
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConflictException",

@@ -79,6 +79,8 @@ pub struct Timing {
     pub longest_absence: Option<Duration>,
     /// One call for a VPC endpoint may be sent each.
     pub endpoint_every: Duration,
+    /// Whether a service that registers no targets may count as healthy: a local AWS runs no containers that could be asked.
+    pub without_targets: bool,
 }
 
 impl Timing {
@@ -92,6 +94,7 @@ impl Timing {
                 longest_pause_between_looks: Some(Duration::from_millis(250)),
                 longest_absence: Some(Duration::from_secs(5)),
                 endpoint_every: Duration::from_millis(200),
+                without_targets: true,
             }
         } else {
             Self {
@@ -101,6 +104,7 @@ impl Timing {
                 longest_absence: None,
                 // 0.3 a second (EC2 API reference, "Request throttling").
                 endpoint_every: Duration::from_millis(3334),
+                without_targets: false,
             }
         }
     }
