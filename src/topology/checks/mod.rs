@@ -1,7 +1,16 @@
 //! What must be true of a draft beyond the type of each value: a file a theme.
+mod dns;
 mod general;
+mod iam;
 mod network;
+mod record_health_check;
+mod record_routing;
 mod regions;
+mod service_containers;
+mod service_load_balancers;
+mod service_network;
+mod service_tasks;
+mod services;
 mod table_indexes;
 mod table_settings;
 mod table_strong;
@@ -24,6 +33,9 @@ pub fn check(draft: &Draft, problems: &mut Vec<Problem>) -> Resolved {
     network::network(draft, problems);
     let table_names = tables::tables(draft, problems);
     let tags = general::tags(draft, &table_names, problems);
+    services::services(draft, &table_names, problems);
+    iam::iam(draft, problems);
+    dns::dns(draft, problems);
     regions::rollout(draft, problems);
     Resolved { table_names, tags }
 }

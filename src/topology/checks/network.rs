@@ -165,7 +165,7 @@ fn is_id(text: &str, prefix: &str) -> bool {
     })
 }
 
-fn repeated(what: &str, again: &At<String>, first: &At<String>) -> Problem {
+pub fn repeated(what: &str, again: &At<String>, first: &At<String>) -> Problem {
     Problem::new(codes::DECODE_REPEATED, format!("the {what} `{}` is listed twice", shortened(&again.value)))
         .at(again.span, "again here")
         .at(first.span, "first here")

@@ -2,7 +2,7 @@
 use ipnet::Ipv4Net;
 
 use crate::topology::{
-    codes,
+    codes::{self, Code},
     decode::Draft,
     node::shortened,
     report::{At, Problem},
@@ -215,6 +215,29 @@ fn range(region: &str, text: &At<String>, problems: &mut Vec<Problem>) -> Option
         );
     }
     Some(range)
+}
+
+/// A list of regions of the file, each once and at least one. `empty`: what an empty list means, and what to do about it.
+pub fn listed(code: Code, list: &At<Vec<At<String>>>, codes: &[&str], empty: (String, &str), problems: &mut Vec<Problem>) {
+    if list.value.is_empty() {
+        problems.push(Problem::new(code, empty.0).at(list.span, "is empty").help(empty.1));
+    }
+    for (index, region) in list.value.iter().enumerate() {
+        if !codes.is_empty() && !codes.contains(&region.value.as_str()) {
+            problems.push(
+                Problem::new(code, format!("`{}` is not a region of this file", shortened(&region.value)))
+                    .at(region.span, "not under `regions`")
+                    .help(suggest::help(&region.value, "regions", codes)),
+            );
+        } else if let Some(first) = list.value[..index].iter().find(|other| other.value == region.value) {
+            problems.push(
+                Problem::new(code, format!("`{}` is listed twice", region.value))
+                    .at(region.span, "again here")
+                    .at(first.span, "first here")
+                    .help("remove one of the two"),
+            );
+        }
+    }
 }
 
 pub fn rollout(draft: &Draft, problems: &mut Vec<Problem>) {

@@ -1,7 +1,7 @@
 //! The section `tables`.
 use indexmap::IndexMap;
 
-use super::{table_indexes::indexes, table_settings::settings, table_strong::strong};
+use super::{regions::listed, table_indexes::indexes, table_settings::settings, table_strong::strong};
 use crate::topology::{
     codes,
     decode::{AttributeDraft, Draft, TableDraft},
@@ -114,29 +114,11 @@ fn keys(partition: &Option<AttributeDraft>, sort: &Option<AttributeDraft>, probl
 fn regions(draft: &Draft, table: &TableDraft, problems: &mut Vec<Problem>) {
     let codes = draft.region_codes();
     if let Some(list) = &table.regions {
-        if list.value.is_empty() {
-            problems.push(
-                Problem::new(codes::TABLE_REGIONS, format!("the table `{}` is in no region", table.key.value))
-                    .at(list.span, "is empty")
-                    .help("list at least one region, or remove `regions` to have the table in all of them"),
-            );
-        }
-        for (index, region) in list.value.iter().enumerate() {
-            if !codes.is_empty() && !codes.contains(&region.value.as_str()) {
-                problems.push(
-                    Problem::new(codes::TABLE_REGIONS, format!("`{}` is not a region of this file", shortened(&region.value)))
-                        .at(region.span, "not under `regions`")
-                        .help(suggest::help(&region.value, "regions", &codes)),
-                );
-            } else if let Some(first) = list.value[..index].iter().find(|other| other.value == region.value) {
-                problems.push(
-                    Problem::new(codes::TABLE_REGIONS, format!("`{}` is listed twice", region.value))
-                        .at(region.span, "again here")
-                        .at(first.span, "first here")
-                        .help("remove one of the two"),
-                );
-            }
-        }
+        let empty = (
+            format!("the table `{}` is in no region", table.key.value),
+            "list at least one region, or remove `regions` to have the table in all of them",
+        );
+        listed(codes::TABLE_REGIONS, list, &codes, empty, problems);
     }
     let members: Vec<&str> = member_codes(draft, table);
     for change in &table.per_region {

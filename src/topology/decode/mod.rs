@@ -14,16 +14,14 @@ mod table;
 
 use std::time::Duration;
 
-pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft, ZoneDraft};
+pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft};
 pub use encryption::{EncryptionDraft, KeysDraft};
 pub use iam::IamDraft;
 pub use index::{IndexDraft, ProjectionDraft};
 pub use network::{NetworkDraft, Zones};
 pub use reader::{Block, Place, Reading};
 pub use service::{CertificateDraft, ServiceDraft, ServiceMemberDraft};
-pub use service_parts::{
-    ContainerHealthCheckDraft, DeploymentDraft, ImageDraft, RetentionDraft, ScaleOnDraft, TargetHealthCheckDraft, TasksDraft,
-};
+pub use service_parts::{RetentionDraft, ScaleOnDraft, TasksDraft};
 pub use table::{AttributeDraft, MemberDraft, TableDraft};
 
 use crate::topology::{

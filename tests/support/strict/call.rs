@@ -133,6 +133,9 @@ impl Call {
         let (kind, body) = if self.service == "ec2" {
             let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
             ("text/xml", format!("<Response><Errors>{error}</Errors><RequestID>{ID}</RequestID></Response>"))
+        } else if !self.fields.is_empty() {
+            let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+            ("text/xml", format!("<ErrorResponse>{error}<RequestId>{ID}</RequestId></ErrorResponse>"))
         } else {
             let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message });
             ("application/x-amz-json-1.0", body.to_string())

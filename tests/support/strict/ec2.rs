@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    endpoints, gateways, peering, refuse,
+    endpoints, gateways, load_balancing, peering, refuse,
     xml::{self, Item},
 };
 
@@ -12,6 +12,7 @@ type Verdict = Result<(), Refusal>;
 
 /// Whether EC2 would take this request.
 pub fn judge(world: &World, call: &Call) -> Verdict {
+    load_balancing::pass(world, call);
     match &*call.operation {
         // 34: one attribute a request.
         "ModifyVpcAttribute" => one_of(call, &["EnableDnsSupport.Value", "EnableDnsHostnames.Value"]),

@@ -5,6 +5,7 @@
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
 mod call;
+mod certificates;
 mod containers;
 mod dynamodb;
 mod dynamodb_indexes;
@@ -13,6 +14,7 @@ mod dynamodb_strong;
 mod ec2;
 mod endpoints;
 mod gateways;
+mod load_balancing;
 mod peering;
 mod slow;
 mod xml;
@@ -51,6 +53,8 @@ struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
     services: containers::Services,
+    /// How often a certificate that is not issued yet was looked at.
+    certificates: BTreeMap<slow::Who, u8>,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -160,6 +164,8 @@ impl World {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
             "ecs" => containers::judge(self, call),
+            "elasticloadbalancing" => load_balancing::judge(self, call),
+            "acm" => certificates::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -173,6 +179,7 @@ impl World {
             return answer;
         }
         let revision = containers::before(self, call);
+        let used = load_balancing::before(self, call);
         let answer = self.forward(call);
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
@@ -182,6 +189,8 @@ impl World {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
             "ecs" => containers::colour(self, call, answer, revision),
+            "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
+            "acm" => certificates::colour(self, call, answer),
             _ => answer,
         }
     }
