@@ -41,6 +41,8 @@ pub struct RecordDraft {
     pub name: At<String>,
     pub service: Option<At<String>>,
     pub policy: Option<At<Policy>>,
+    /// There, but perhaps unreadable: what needs one must then stay silent.
+    pub policy_present: bool,
     /// By region; the span is that of the key. What could not be read is there without its value.
     pub weights: Option<At<Vec<(At<String>, Option<At<u64>>)>>>,
     /// The same.
@@ -109,6 +111,7 @@ fn record(reading: &mut Reading, entry: &Entry, path: &str) -> Option<RecordDraf
     let draft = RecordDraft {
         name: entry.key.clone(),
         service: block.required(reading, "service", "name a service of this file: `service: api`", |r, place, path| r.text(place, path)),
+        policy_present: block.entry(reading, "policy").is_some_and(|entry| !entry.value.is_null()),
         policy: block.optional(reading, "policy", |r, place, path| r.choice(place, path, POLICIES)),
         weights: by_region(reading, &mut block, "weights", |r, place, path| r.whole_number(place, path)),
         locations: by_region(reading, &mut block, "locations", |r, place, path| r.texts(place, path)),
