@@ -36,12 +36,6 @@ pub fn marks(tags: &[types::Tag]) -> Marks {
     owner::read(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))))
 }
 
-/// The address in the marks, when it is one of this kind, stack and scope.
-#[must_use]
-pub fn marked_as(cx: &Cx, kind: &str, marks: &Marks) -> Option<Addr> {
-    marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == kind && addr.scope == cx.scope).cloned()
-}
-
 /// Sets and removes tags of an ECS resource until it carries the wanted ones.
 ///
 /// # Errors

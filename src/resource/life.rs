@@ -89,6 +89,8 @@ pub struct Timing {
     pub dns_look: Duration,
     /// How long a change of which nothing is known may take to reach every name server.
     pub dns_settles: Duration,
+    /// Whether a service that registers no targets may count as healthy: a local AWS runs no containers that could be asked.
+    pub without_targets: bool,
 }
 
 impl Timing {
@@ -107,6 +109,7 @@ impl Timing {
                 dns_gather: Duration::from_millis(5),
                 dns_look: Duration::from_millis(20),
                 dns_settles: Duration::from_millis(100),
+                without_targets: true,
             }
         } else {
             Self {
@@ -124,6 +127,7 @@ impl Timing {
                 dns_look: Duration::from_secs(5),
                 // "Changes generally propagate to all Route 53 name servers within 60 seconds" (API reference, "GetChange").
                 dns_settles: Duration::from_secs(60),
+                without_targets: false,
             }
         }
     }

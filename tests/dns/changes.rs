@@ -78,7 +78,7 @@ fn policies_weights_and_intervals_change_on_a_live_stack() {
 fn a_region_joins_and_leaves_and_what_is_alone_is_a_set_of_one() {
     let place = Place::new();
     let zone = Zone::new(&place);
-    let mut write = |regions: &[&str], shown: &[&str]| {
+    let write = |regions: &[&str], shown: &[&str]| {
         place.write(topology("shop", regions, &record("")));
         apply(&place);
         place.is_converged();

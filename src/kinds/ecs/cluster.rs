@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     aws::{
-        containers::{change_tags, cluster_of, marked_as, marks, services, shaped},
+        containers::{change_tags, cluster_of, marks, services, shaped},
         errors::{fault, maybe},
+        tags::addr_of,
     },
     outputs,
     resource::{Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Verb, Want},
@@ -90,7 +91,7 @@ impl Kind for Cluster {
         let Some(cluster) = get(cx, &name).await? else { return Ok(Vec::new()) };
         let Some(life) = life(&cluster) else { return Ok(Vec::new()) };
         let marks = marks(cluster.tags());
-        let marked = marked_as(cx, Self::NAME, &marks);
+        let marked = addr_of(cx, Self::NAME, &marks);
         let is_wanted = cx.model.services.values().any(|service| service.members.contains_key(region));
         let ours = marked.is_some();
         let Some(addr) = marked.or_else(|| is_wanted.then(|| Addr::regional(region, Self::NAME, MAIN))) else { return Ok(Vec::new()) };

@@ -2,26 +2,31 @@
 //!
 //! A deployment is over when the revision that was asked for is the primary one, ECS says COMPLETED, and enough targets are healthy:
 //! a service that was rolled back is stable too, on the old revision (field guide 16, rule 30).
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::{
     self, AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, LaunchType,
-    NetworkConfiguration, PropagateTags,
+    LoadBalancer, NetworkConfiguration, PropagateTags,
 };
+use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthStateEnum};
 use serde::{Deserialize, Serialize};
 
 use super::{
     cluster::{self, ClusterName},
-    task_definition::TaskDefinitionArn,
+    task_definition::{TaskDefinitionArn, container_of},
 };
 use crate::{
     aws::{
-        containers::{
-            self, change_tags, cluster_of, is_failed, marked_as, marks, name_of, primary, revision, services, shaped, why_failed,
-        },
+        containers::{self, change_tags, cluster_of, is_failed, marks, name_of, primary, revision, services, shaped, why_failed},
         errors::{fault, maybe},
+        tags::addr_of,
     },
-    kinds::ec2::{
-        security_group::SecurityGroupId,
-        subnet::{SubnetId, Tier, subnets_of},
+    kinds::{
+        ec2::{
+            security_group::SecurityGroupId,
+            subnet::{SubnetId, Tier, subnets_of},
+        },
+        elasticloadbalancingv2::target_group::TargetGroupArn,
     },
     outputs,
     resource::{
@@ -48,6 +53,10 @@ pub struct Spec {
     pub subnets: Unordered<Ref<SubnetId>>,
     pub security_groups: Unordered<Ref<SecurityGroupId>>,
     pub public_address: bool,
+    /// Where its tasks are registered; none: a worker.
+    pub targets: Unordered<Target>,
+    /// Seconds in which a new task may fail the load balancer's health check; only with a load balancer.
+    pub grace_period: Option<i32>,
     /// Percent of the wanted count.
     pub minimum_healthy: i32,
     pub maximum: i32,
@@ -60,6 +69,14 @@ pub struct Spec {
     pub running: Unmanaged<i32>,
     pub exec: bool,
     pub tags: Tags,
+}
+
+/// A port of the tasks that a target group sends requests to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Target {
+    pub target_group: Ref<TargetGroupArn>,
+    pub container: String,
+    pub port: i32,
 }
 
 /// `ecs.service`.
@@ -105,6 +122,14 @@ impl Spec {
         Ok(NetworkConfiguration::builder().awsvpc_configuration(within).build())
     }
 
+    fn balancers(&self) -> Result<Vec<LoadBalancer>, Fault> {
+        let balancer = |target: &Target| {
+            let shaped = LoadBalancer::builder().target_group_arn(target.target_group.get()?);
+            Ok(shaped.container_name(&target.container).container_port(target.port).build())
+        };
+        self.targets.0.iter().map(balancer).collect()
+    }
+
     fn deploying(&self) -> DeploymentConfiguration {
         let breaker = DeploymentCircuitBreaker::builder().enable(self.circuit_breaker).rollback(self.rollback).build();
         let percents = DeploymentConfiguration::builder().minimum_healthy_percent(self.minimum_healthy).maximum_percent(self.maximum);
@@ -117,6 +142,12 @@ impl Spec {
         let deploying = service.deployment_configuration();
         let breaker = deploying.and_then(|deploying| deploying.deployment_circuit_breaker());
         let has_failed = primary(service).is_some_and(is_failed);
+        let target = |balancer: &LoadBalancer| {
+            let group = Ref::is(scope, balancer.target_group_arn()?);
+            let container = balancer.container_name().unwrap_or_default().to_owned();
+            Some(Target { target_group: group, container, port: balancer.container_port().unwrap_or_default() })
+        };
+        let targets: Vec<Target> = service.load_balancers().iter().filter_map(target).collect();
         Self {
             cluster: Ref::is(scope, service.cluster_arn().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default()),
             name: service.service_name().unwrap_or_default().to_owned(),
@@ -125,6 +156,8 @@ impl Spec {
             subnets: Unordered(subnets.iter().map(|id| Ref::is(scope, id)).collect()),
             security_groups: Unordered(groups.iter().map(|id| Ref::is(scope, id)).collect()),
             public_address: within.and_then(|within| within.assign_public_ip()) == Some(&AssignPublicIp::Enabled),
+            grace_period: (!targets.is_empty()).then(|| service.health_check_grace_period_seconds().unwrap_or(0)),
+            targets: Unordered(targets),
             // AWS's own defaults (Amazon ECS API reference, "DeploymentConfiguration").
             minimum_healthy: deploying.and_then(|deploying| deploying.minimum_healthy_percent()).unwrap_or(100),
             maximum: deploying.and_then(|deploying| deploying.maximum_percent()).unwrap_or(200),
@@ -195,9 +228,37 @@ fn judged(cx: &Cx, service: &types::Service) -> Status {
     Status::Ready(outputs_of(service))
 }
 
+/// What the load balancer still waits for; nothing when as many targets are healthy as tasks are wanted.
+async fn targets(cx: &Cx, service: &types::Service) -> Result<Option<String>, Fault> {
+    let client = cx.fleet.region(cx.region()?).load_balancing;
+    for group in service.load_balancers().iter().filter_map(|balancer| balancer.target_group_arn()) {
+        let ask = client.describe_target_health().target_group_arn(group);
+        let Some(seen) = maybe(ask.send().await.map_err(fault("elasticloadbalancing:DescribeTargetHealth")))? else {
+            return Ok(Some("its target group is gone".to_owned()));
+        };
+        let all = seen.target_health_descriptions();
+        if all.is_empty() && cx.fleet.timing().without_targets {
+            continue;
+        }
+        let is_healthy = |health: &&TargetHealth| health.state() == Some(&TargetHealthStateEnum::Healthy);
+        let (healthy, others): (Vec<_>, Vec<_>) = all.iter().filter_map(|one| one.target_health()).partition(is_healthy);
+        if i32::try_from(healthy.len()).unwrap_or(i32::MAX) < service.desired_count() {
+            let why: BTreeSet<&str> = others.iter().filter_map(|health| health.description()).collect();
+            let why = if why.is_empty() { String::new() } else { format!(" ({})", why.into_iter().collect::<Vec<_>>().join("; ")) };
+            return Ok(Some(format!("{} of {} targets are healthy{why}", healthy.len(), service.desired_count())));
+        }
+    }
+    Ok(None)
+}
+
 impl Service {
     fn want(model: &Model, facts: &Facts, region: &Region, key: &str, member: &ServiceMember) -> Want<Spec> {
         let (scope, addr, name) = (Scope::from(region), Addr::regional(region, Self::NAME, key), name_of(&model.stack, key));
+        let target = member.balanced_port().map(|port| Target {
+            target_group: Ref::to(&scope, key),
+            container: container_of(key),
+            port: i32::from(port),
+        });
         let spec = Spec {
             cluster: Ref::to(&scope, cluster::MAIN),
             task_definition: Ref::to(&scope, key),
@@ -205,6 +266,8 @@ impl Service {
             subnets: subnets_of(model, region, Tier::Private, facts),
             security_groups: Unordered(vec![Ref::to(&scope, key)]),
             public_address: false,
+            targets: Unordered(target.into_iter().collect()),
+            grace_period: member.balanced_port().map(|_| i32::try_from(member.grace_period.as_secs()).unwrap_or(i32::MAX)),
             minimum_healthy: i32::try_from(member.deployment.minimum_healthy).unwrap_or(i32::MAX),
             maximum: i32::try_from(member.deployment.maximum).unwrap_or(i32::MAX),
             circuit_breaker: true,
@@ -229,7 +292,7 @@ impl Kind for Service {
     /// Twenty minutes each way in Terraform; a rollback takes as long as the deployment did (field guide 7.3 items 4 and 6).
     const PATIENCE: Patience = Patience::of(10, 40, 20);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["ecs:ListServices", "ecs:DescribeServices"]),
+        (Verb::Observe, &["ecs:ListServices", "ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"]),
         (Verb::Create, &["ecs:CreateService", "ecs:TagResource", "iam:PassRole", "iam:CreateServiceLinkedRole"]),
         (Verb::Update, &["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource", "iam:PassRole"]),
         (Verb::Delete, &["ecs:UpdateService", "ecs:DeleteService"]),
@@ -254,7 +317,7 @@ impl Kind for Service {
         let region = cx.region()?;
         let found = |service: &types::Service| {
             let (name, marks) = (service.service_name()?, marks(service.tags()));
-            let marked = marked_as(cx, Self::NAME, &marks);
+            let marked = addr_of(cx, Self::NAME, &marks);
             let ours = marked.is_some();
             let wanted = cx.model.services.iter().find(|(key, _)| name_of(&cx.owner.stack, key) == name);
             let wanted = wanted.filter(|(_, service)| service.members.contains_key(region));
@@ -273,6 +336,8 @@ impl Kind for Service {
         let ask = ask.cluster(spec.cluster.get()?).service_name(&spec.name).task_definition(spec.task_definition.get()?);
         let ask = ask.launch_type(LaunchType::Fargate).set_desired_count(managed(&spec.count));
         let ask = ask.network_configuration(spec.network()?).deployment_configuration(spec.deploying());
+        let ask = ask.set_load_balancers(Some(spec.balancers()?).filter(|all| !all.is_empty()));
+        let ask = ask.set_health_check_grace_period_seconds(spec.grace_period);
         let ask = ask.enable_execute_command(spec.exec).propagate_tags(PropagateTags::Service);
         let ask = ask.client_token(format!("{:032x}", fastrand::u128(..)));
         let ask = ask.set_tags(Some(shaped(cx.owner.to_send(&want.addr, &spec.tags))));
@@ -286,7 +351,7 @@ impl Kind for Service {
             Err(refused) => return Err(refused),
         };
         let there = containers::service(cx, &spec.name).await?;
-        let is_ours = |service: &types::Service| marked_as(cx, Self::NAME, &marks(service.tags())).as_ref() == Some(&want.addr);
+        let is_ours = |service: &types::Service| addr_of(cx, Self::NAME, &marks(service.tags())).as_ref() == Some(&want.addr);
         there.filter(is_ours).map(|_| spec.name.clone()).ok_or(refused)
     }
 
@@ -297,7 +362,11 @@ impl Kind for Service {
         let (network, deploying) =
             (["subnets", "security_groups", "public_address"], ["minimum_healthy", "maximum", "circuit_breaker", "rollback"]);
         let once_more = changed(&["deployment"]);
-        if !once_more && !changed(&["task_definition", "count", "exec"]) && !changed(&network) && !changed(&deploying) {
+        if !once_more
+            && !changed(&["task_definition", "count", "exec", "targets", "grace_period"])
+            && !changed(&network)
+            && !changed(&deploying)
+        {
             return Ok(());
         }
         let spec = &want.spec;
@@ -314,6 +383,13 @@ impl Kind for Service {
         }
         if changed(&deploying) {
             ask = ask.deployment_configuration(spec.deploying());
+        }
+        if changed(&["targets"]) {
+            ask = ask.set_load_balancers(Some(spec.balancers()?));
+        }
+        if changed(&["grace_period"]) {
+            // Without a load balancer there is nothing to be patient with, and AWS takes no number.
+            ask = ask.set_health_check_grace_period_seconds(spec.grace_period);
         }
         if changed(&["exec"]) {
             ask = ask.enable_execute_command(spec.exec);
@@ -342,7 +418,10 @@ impl Kind for Service {
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
         let Some(service) = containers::service(cx, id).await? else { return Ok(Status::Gone) };
         match service.status() {
-            Some("ACTIVE") => Ok(judged(cx, &service)),
+            Some("ACTIVE") => match (judged(cx, &service), targets(cx, &service).await?) {
+                (Status::Ready(_), Some(not_yet)) => Ok(Status::Settling(not_yet)),
+                (status, _) => Ok(status),
+            },
             _ => Ok(match life(&service) {
                 Life::Leaving(now) | Life::Making(now) | Life::Broken(now) => Status::Settling(now),
                 Life::Ready => Status::Ready(outputs_of(&service)),

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aws::{
         arns::Arns,
-        containers::{change_tags, marked_as, marks, name_of, sent_once, services, shaped},
+        containers::{change_tags, marks, name_of, sent_once, services, shaped},
         errors::{fault, maybe, refused},
         revisions::{self, ContainerHealth, Content},
+        tags::addr_of,
     },
     kinds::{
         iam::role::{self, RoleArn},
@@ -73,13 +74,13 @@ fn seconds(duration: std::time::Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
-fn content_of(model: &Model, facts: &Facts, region: &Region, key: &str, member: &ServiceMember) -> Content {
+fn content_of(facts: &Facts, region: &Region, key: &str, member: &ServiceMember) -> Content {
     let arns = Arns::of(facts, region);
     let mut environment = BTreeMap::from([("AWS_REGION".to_owned(), region.to_string())]);
     environment.extend(member.environment.iter().map(|(name, value)| (name.clone(), facts.with_account(value))));
     let secret = |(name, given): (&String, &String)| (name.clone(), arns.secret(&facts.with_account(given)));
     Content {
-        container: container_of(model, key),
+        container: container_of(key),
         image: image_of(facts, region, key, member),
         cpu: member.cpu.to_string(),
         memory: member.memory.to_string(),
@@ -105,7 +106,7 @@ fn content_of(model: &Model, facts: &Facts, region: &Region, key: &str, member: 
 
 /// The name of the one container of a service's tasks.
 #[must_use]
-pub fn container_of(_: &Model, service: &str) -> String {
+pub fn container_of(service: &str) -> String {
     service.to_owned()
 }
 
@@ -138,7 +139,7 @@ impl Revision {
             is_active: definition.status() == Some(&TaskDefinitionStatus::Active),
             born: definition.registered_at().and_then(|at| Timestamp::from_second(at.secs()).ok()),
             spec,
-            addr: marked_as(cx, TaskDefinition::NAME, &marks),
+            addr: addr_of(cx, TaskDefinition::NAME, &marks),
         }
     }
 
@@ -305,7 +306,7 @@ impl Kind for TaskDefinition {
             for (region, member) in &service.members {
                 let (family, scope) = (name_of(&model.stack, key), Scope::from(region));
                 let spec = Spec {
-                    content: content_of(model, facts, region, key, member),
+                    content: content_of(facts, region, key, member),
                     log_group: Ref::to(&scope, key),
                     execution_role: Ref::to(&scope, &role::execution(key)),
                     task_role: Ref::to(&scope, &role::task(key)),

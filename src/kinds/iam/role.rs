@@ -14,6 +14,7 @@ use crate::{
         arns::Arns,
         errors::{fault, maybe},
         policy,
+        tags::addr_of,
     },
     kinds::{ecs::task_definition::images_of, logs::log_group},
     outputs,
@@ -154,14 +155,14 @@ impl Role {
     async fn look(cx: &Cx, name: &str, wanted_at: Option<&Addr>) -> Result<Option<Found<Spec>>, Fault> {
         let Some(role) = Self::get(cx, name).await? else { return Ok(None) };
         let marks = owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
-        let marked = marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == Self::NAME && addr.scope == cx.scope);
-        let Some(addr) = marked.or(wanted_at).cloned() else { return Ok(None) };
+        let marked = addr_of(cx, Self::NAME, &marks);
+        let ours = marked.is_some();
+        let Some(addr) = marked.or_else(|| wanted_at.cloned()) else { return Ok(None) };
         let (Some((policy, mut others)), Some(attached)) = tokio::try_join!(Self::inline(cx, name), Self::attached(cx, name))? else {
             return Ok(None); // Gone between the reads.
         };
         others.extend(attached);
         let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
-        let ours = marked.is_some();
         let spec = Spec {
             path: role.path().to_owned(),
             name: name.to_owned(),

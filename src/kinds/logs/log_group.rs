@@ -6,7 +6,10 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    aws::errors::{fault, maybe},
+    aws::{
+        errors::{fault, maybe},
+        tags::addr_of,
+    },
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Status, Tags, Verb, Want,
@@ -75,11 +78,11 @@ impl LogGroup {
     async fn look(cx: &Cx, group: &types::LogGroup) -> Result<Option<Found<Spec>>, Fault> {
         let (Some(name), Some(arn)) = (group.log_group_name(), arn_of(group)) else { return Ok(None) };
         let Some(marks) = Self::marks(cx, arn).await? else { return Ok(None) };
-        let marked = marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == Self::NAME && addr.scope == cx.scope);
+        let marked = addr_of(cx, Self::NAME, &marks);
         let region = cx.region()?;
         let service = name.strip_prefix(&prefix(&cx.owner.stack)).filter(|key| cx.model.service(key, region).is_some());
         let wanted_at = service.map(|key| Addr::regional(region, Self::NAME, key));
-        let (Some(addr), ours) = (marked.cloned().or(wanted_at), marked.is_some()) else { return Ok(None) };
+        let (Some(addr), ours) = (marked.clone().or(wanted_at), marked.is_some()) else { return Ok(None) };
         let spec = Spec { name: name.to_owned(), retention_days: group.retention_in_days(), tags: marks.tags };
         let outputs = Outputs::of::<LogGroupName>(name).with::<LogGroupArn>(arn);
         Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: Life::Ready, ours, born: None }))

@@ -1,4 +1,4 @@
-"""What MiniStack's EC2 lacks and mrctl needs, so that mrctl itself has no code for emulators. Runs before MiniStack serves.
+"""What MiniStack lacks and mrctl needs, so that mrctl itself has no code for emulators. Runs before MiniStack serves.
 
 Every patch names the function it stands for: when an update has renamed or dropped it, the emulator does not start.
 """
@@ -21,7 +21,7 @@ def instead_of(action, name):
 
 
 NEEDED = """_p _xml _error _parse_filters _parse_member_list _resource_matches_tag_filters _eni_fields_xml _vpce_fields_xml _random_ip
-    _vpcs _addresses _network_interfaces _nat_gateways _vpc_endpoints _vpc_peering"""
+    _vpcs _subnets _addresses _network_interfaces _nat_gateways _vpc_endpoints _vpc_peering"""
 for needed in NEEDED.split():
     if not hasattr(ec2, needed):
         raise SystemExit(f"the patches do not fit this MiniStack: {needed} is gone")
@@ -120,6 +120,9 @@ def describe_network_interfaces(_original, params):
         if interface.get("PublicIp"):
             public = f"<association><publicIp>{interface['PublicIp']}</publicIp></association>"
             text = text.replace("<groupSet>", public + "<groupSet>", 1)
+        if interface["Description"].startswith("ELB "):
+            by_service = "<requesterId>amazon-elb</requesterId><requesterManaged>true</requesterManaged>"
+            text = text.replace("<groupSet>", by_service + "<groupSet>", 1)
         return text
 
     interfaces = ec2._network_interfaces.values()

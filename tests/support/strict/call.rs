@@ -143,7 +143,7 @@ impl Call {
         let (kind, body) = if self.service == "ec2" {
             let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
             ("text/xml", format!("<Response><Errors>{error}</Errors><RequestID>{ID}</RequestID></Response>"))
-        } else if self.service == "route53" {
+        } else if self.service == "route53" || !self.fields.is_empty() {
             let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
             ("text/xml", format!("<ErrorResponse>{error}<RequestId>{ID}</RequestId></ErrorResponse>"))
         } else {

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use super::{
     World, attributes,
     call::{Answer, Call, Refusal},
-    endpoints, gateways, interfaces, peering, refuse,
+    endpoints, gateways, interfaces, load_balancing, peering, refuse,
     xml::{self, Item},
 };
 
@@ -12,6 +12,7 @@ type Verdict = Result<(), Refusal>;
 
 /// Whether EC2 would take this request.
 pub fn judge(world: &World, call: &Call) -> Verdict {
+    load_balancing::pass(world, call);
     match &*call.operation {
         "ModifyVpcAttribute" => attributes::modify_vpc(world, call),
         "ModifySubnetAttribute" => attributes::modify_subnet(world, call),

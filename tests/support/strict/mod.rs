@@ -6,6 +6,7 @@
 //! and a clock that a test can move.
 mod attributes;
 mod call;
+mod certificates;
 mod containers;
 mod dynamodb;
 mod dynamodb_capacity;
@@ -16,6 +17,7 @@ mod ec2;
 mod endpoints;
 mod gateways;
 mod interfaces;
+mod load_balancing;
 mod peering;
 mod route53;
 mod scaling;
@@ -57,6 +59,8 @@ struct Memory {
     tables: dynamodb::Tables,
     route53: route53::Memory,
     services: containers::Services,
+    /// How often a certificate that is not issued yet was looked at.
+    certificates: BTreeMap<slow::Who, u8>,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -213,6 +217,8 @@ impl World {
             "application-autoscaling" => scaling::judge(self, call),
             "route53" => route53::judge(self, call),
             "ecs" => containers::judge(self, call),
+            "elasticloadbalancing" => load_balancing::judge(self, call),
+            "acm" => certificates::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -228,6 +234,7 @@ impl World {
             return answer;
         }
         let revision = containers::before(self, call);
+        let used = load_balancing::before(self, call);
         let answer = self.forward(call);
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
@@ -239,6 +246,8 @@ impl World {
             "application-autoscaling" => scaling::follow(self, call, answer),
             "route53" => route53::colour(self, call, answer),
             "ecs" => containers::colour(self, call, answer, revision),
+            "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
+            "acm" => certificates::colour(self, call, answer),
             _ => answer,
         }
     }
