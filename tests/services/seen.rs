@@ -65,7 +65,7 @@ impl Seen {
         for status in [TaskDefinitionStatus::Active, TaskDefinitionStatus::Inactive] {
             left.extend(block_on(self.ecs.list_task_definitions().status(status).send()).unwrap().task_definition_arns.unwrap());
         }
-        let roles = block_on(self.iam.list_roles().path_prefix("/mrctl/").send()).unwrap().roles;
+        let roles = block_on(self.iam.list_roles().send()).unwrap().roles;
         left.extend(roles.into_iter().map(|role| role.role_name));
         let groups = block_on(self.logs.describe_log_groups().send()).unwrap().log_groups.unwrap();
         left.extend(groups.into_iter().filter_map(|group| group.log_group_name));
