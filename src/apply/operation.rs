@@ -18,7 +18,7 @@ use super::{
     settle::{Pauses, Voice, readable, until_gone, until_ready},
 };
 use crate::{
-    plan::{Action, Step, loses, other_stack, protections},
+    plan::{Action, Step, all_of, loses, other_stack, protections},
     resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want, doc::diff},
 };
 
@@ -76,9 +76,8 @@ impl Work<'_> {
     async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         let found = self.observe(kind, cx).await?;
         let mut here: Vec<_> = found.into_iter().filter(|found| self.is_at(found, addr)).collect();
-        if let [first, second, ..] = &here[..] {
-            let message = format!("`{}` and `{}` both carry the mark of {addr}", first.id, second.id);
-            return Err(Fault::new("looking for it", Class::Invalid, message));
+        if here.len() > 1 {
+            return Err(Fault::new("looking for it", Class::Invalid, all_of(addr, &here)));
         }
         Ok(here.pop())
     }

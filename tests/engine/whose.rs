@@ -69,3 +69,34 @@ fn what_another_stack_took_since_the_plan_is_not_adopted() {
         assert_eq!(stage.world().at(&table)[0].spec["tags"]["stack"], "market");
     });
 }
+
+/// Only what carries the mark is said to.
+#[test]
+fn of_two_with_one_address_each_is_said_to_be_what_it_is() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.world().slow = 0;
+        let table = addr("eu-west-1/p.table/Orders");
+        let tags = json!({"$tags": {}, "keys": [], "marked": true, "stack": "shop"});
+        let ours = stage.world().put(&table, json!({"key": 2, "tags": tags}));
+        let other = stage.world().at(&table)[0].id.clone();
+        let said = async |stage: &Stage| {
+            let plan = stage.plan().await;
+            let finding = plan.findings.iter().find(|finding| finding.code == "plan::doubled").unwrap();
+            (finding.message.clone(), finding.help.clone().unwrap())
+        };
+        assert_eq!(said(&stage).await.0, format!("`{other}` and `{ours}` carry the mark of {table}"));
+        mark_as_of(&stage, &table, "market");
+        let (message, help) = said(&stage).await;
+        assert_eq!(message, format!("`{ours}` carries the mark of {table}; `{other}` has its name and the mark of stack `market`"));
+        assert!(help.contains("the one that is ours") && !help.contains("the other"), "{help}");
+        stage.world().things.iter_mut().find(|thing| thing.id == other).unwrap().spec["tags"]["stack"] = json!(null);
+        let (message, _) = said(&stage).await;
+        assert_eq!(message, format!("`{ours}` carries the mark of {table}; `{other}` has its name and no mark of this stack"));
+        // A replica of ours that could not be marked yet.
+        stage.world().things.iter_mut().find(|thing| thing.id == other).unwrap().ours = true;
+        let (message, _) = said(&stage).await;
+        assert_eq!(message, format!("`{ours}` carries the mark of {table}; `{other}` counts for {table} without its mark"));
+    });
+}
