@@ -99,6 +99,26 @@ fn two_with_one_address_stop_everything_and_are_both_named() {
     place.is_converged();
 }
 
+/// Two stacks whose files name the same table: whoever made it keeps it, whatever the other one says.
+#[test]
+fn a_table_of_another_stack_is_named_with_it_and_never_adopted() {
+    let market = Place::with(&FILE.replace("stack: shop", "stack: market").replace("type: string }", "type: string }, name: Shared"));
+    let mut shop = Place::with(&FILE.replace("type: string }", "type: string }, name: Shared"));
+    shop.account.clone_from(&market.account);
+    market.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let table = "eu-west-1/dynamodb.table/Orders";
+    for (adopt, end) in [(&[][..], "it is left alone"), (&["--adopt", table], "it is not adopted")] {
+        let said = shop.expect(1, &[&NO_WRITE, &["apply", "--yes", "--no-sweep"][..], adopt].concat());
+        let message = format!("error[plan::of-another-stack]: {table}: `Shared` exists and carries the mark of stack `market`; {end}");
+        assert!(said.contains(&message) && !said.contains("--adopt"), "{said}");
+    }
+    market.is_converged();
+    market.destroy("market");
+    shop.expect(0, &["apply", "--yes", "--no-sweep"]);
+    shop.is_converged();
+    shop.destroy("shop");
+}
+
 /// The same command has to work again after a kill, when what it allowed is done already.
 #[test]
 fn an_allowance_that_nothing_needs_is_a_warning() {

@@ -18,7 +18,7 @@ use super::{
     settle::{Pauses, Voice, readable, until_gone, until_ready},
 };
 use crate::{
-    plan::{Action, Step, loses, protections},
+    plan::{Action, Step, all_of, loses, other_stack, protections},
     resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want, doc::diff},
 };
 
@@ -83,9 +83,8 @@ impl Work<'_> {
     async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         let found = self.observe(kind, cx).await?;
         let mut here: Vec<_> = found.into_iter().filter(|found| self.is_at(found, addr)).collect();
-        if let [first, second, ..] = &here[..] {
-            let message = format!("`{}` and `{}` both carry the mark of {addr}", first.id, second.id);
-            return Err(Fault::new("looking for it", Class::Invalid, message));
+        if here.len() > 1 {
+            return Err(Fault::new("looking for it", Class::Invalid, all_of(addr, &here)));
         }
         Ok(here.pop())
     }
@@ -194,6 +193,11 @@ impl Work<'_> {
         let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
         let found = step.found.clone().ok_or_else(|| Fault::bug("nothing to change"))?;
         if doing == Doing::Adopting {
+            let now = self.look(kind, &cx, &step.addr).await?;
+            if let Some(other) = now.and_then(|now| other_stack(&now, &want.spec)) {
+                let message = format!("`{}` carries the mark of stack `{other}` by now; it is not adopted", found.id);
+                return Err(Fault::new(format!("adopting {}", step.addr), Class::Invalid, message));
+            }
             // Only tags are written; whatever else differs is the next plan's business.
             self.update(kind, &cx, &found, want, step.changes.clone(), doing).await?;
             return Ok(Left::Exists { id: found.id, outputs: found.outputs });

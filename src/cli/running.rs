@@ -1,11 +1,14 @@
 //! The commands that talk to AWS: `plan`, `apply`, `destroy`, `graph`.
-use std::{io::IsTerminal, io::Write as _, time::Duration};
+use std::{future::pending, io::IsTerminal, io::Write as _, time::Duration};
 
 use anstream::{eprint, eprintln, print, println};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -274,16 +277,19 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
         finish(format, if refused { "refused" } else { "done" }, exit, plan, None, 0);
         return Ok(exit);
     }
-    if !agreed(&consent, plan)? {
+    // Listening begins here, once: a signal at the question declines, and one right after the answer is not lost.
+    let mut signals = Signals::listen().ok();
+    if !agreed(&consent, plan, signals.as_mut()).await? {
         eprintln!("declined: nothing was changed");
         finish(format, "stopped", Exit::Declined, plan, None, 0);
         return Ok(Exit::Declined);
     }
-    let (outcome, last) = carry_out(common, &planned, &rollout, format, timeout).await;
+    let (outcome, last) = carry_out(common, &planned, &rollout, format, timeout, signals).await;
     Ok(ended(common, plan, &fleet, format, &outcome, before, last))
 }
 
-fn agreed(consent: &Consent, plan: &Plan) -> Result<bool> {
+/// Asks, where it is to be asked; a signal that comes before the answer is a no.
+async fn agreed(consent: &Consent, plan: &Plan, signals: Option<&mut Signals>) -> Result<bool> {
     let expected = match consent {
         Consent::Given | Consent::Named(_) => return Ok(true),
         Consent::Ask => {
@@ -296,9 +302,28 @@ fn agreed(consent: &Consent, plan: &Plan) -> Result<bool> {
         }
     };
     std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim() == expected)
+    let (tell, told) = oneshot::channel();
+    // A thread that nobody waits for: after a signal the line may never come.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        // Nobody listens any more after a signal.
+        let _ = tell.send(read.map(|_| answer));
+    });
+    let signalled = async {
+        match signals {
+            Some(signals) => signals.next().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = signalled => {
+            eprintln!();
+            Ok(false)
+        }
+        answer = told => Ok(answer??.trim() == expected),
+    }
 }
 
 /// What applies to a plan before anything is done.
@@ -309,7 +334,14 @@ fn before_apply(plan: &Plan) -> Vec<Exit> {
     [unreachable, refused, errors].into_iter().flatten().collect()
 }
 
-async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Format, timeout: Option<Duration>) -> (Outcome, u64) {
+async fn carry_out(
+    common: &Common,
+    planned: &Planned,
+    model: &Model,
+    format: Format,
+    timeout: Option<Duration>,
+    signals: Option<Signals>,
+) -> (Outcome, u64) {
     let options = apply::Options {
         timing: planned.cx.fleet.timing(),
         read_at: planned.read_at,
@@ -319,8 +351,7 @@ async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Fo
         stop: CancellationToken::new(),
         abandon: CancellationToken::new(),
     };
-    // Listening begins here and not when the task is first run: a signal in between would end the process.
-    let signals = Signals::listen().map(|signals| tokio::spawn(signals.obey(options.stop.clone(), options.abandon.clone())));
+    let signals = signals.map(|signals| tokio::spawn(signals.obey(options.stop.clone(), options.abandon.clone())));
     let live = std::io::stderr().is_terminal() && format == Format::Human;
     let mut progress = Progress::new(live).quiet(common.quiet).with_total(planned.plan.graph.ops.len());
     let mut last = 0;
@@ -333,7 +364,7 @@ async fn carry_out(common: &Common, planned: &Planned, model: &Model, format: Fo
     };
     let outcome = apply::apply(&planned.plan, &planned.kinds, &planned.cx, &options, &mut say).await;
     progress.finish();
-    if let Ok(signals) = signals {
+    if let Some(signals) = signals {
         signals.abort();
     }
     (outcome, last)
@@ -350,13 +381,18 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
+    /// Waits for the next of either kind.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
     /// The first of either kind: start nothing more. The second: stop waiting.
     async fn obey(mut self, stop: CancellationToken, abandon: CancellationToken) {
         for token in [stop, abandon] {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-            }
+            self.next().await;
             token.cancel();
         }
     }

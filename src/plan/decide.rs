@@ -10,7 +10,7 @@ use super::{
 };
 use crate::resource::{
     Addr, AnyKind, Change, Doc, Fault, Found, Kinds, Leans, Life, Link, Region, Replace, Traits, Want,
-    doc::{diff, links, resolve},
+    doc::{diff, links, resolve, tags_of},
 };
 
 /// The outcome of `decide`.
@@ -348,11 +348,30 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
     }
 }
 
+/// The other stack whose mark a found thing carries; it is never taken over.
+///
+/// A wanted document that has no tags tells no stack of its own: whatever mark is there counts as another's.
+#[must_use]
+pub fn other_stack(found: &Found<Doc>, want: &Doc) -> Option<String> {
+    let ours = tags_of(want).and_then(|tags| tags.stack);
+    tags_of(&found.spec)?.stack.filter(|stack| !found.ours && Some(stack) != ours.as_ref())
+}
+
 /// Something stands under our unique name without our mark.
 fn foreign(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, changes: &[Change], replaces: bool, findings: &mut Vec<Finding>) {
     step.action = Action::Leave;
     step.why = "it exists without this stack's mark".to_owned();
-    if !asked.adopt {
+    if let Some(other) = step.want.as_ref().and_then(|want| other_stack(found, &want.spec)) {
+        step.why = format!("it exists and belongs to stack `{other}`");
+        let refused = if asked.adopt { "it is not adopted" } else { "it is left alone" };
+        findings.push(finding(
+            "plan::of-another-stack",
+            Severity::Error,
+            &step.addr,
+            format!("`{}` exists and carries the mark of stack `{other}`; {refused}", found.id),
+            Some(format!("give it another name in the topology, or remove it from stack `{other}` first")),
+        ));
+    } else if !asked.adopt {
         findings.push(finding(
             "plan::not-ours",
             Severity::Error,
@@ -396,7 +415,10 @@ fn unwanted(traits: &Traits, found: Found<Doc>) -> Step {
     let mut step = Step::new(found.addr.clone(), Action::Delete, "the topology does not have it");
     if !found.ours {
         step.action = Action::Leave;
-        step.why = "it does not carry this stack's mark".to_owned();
+        step.why = match tags_of(&found.spec).and_then(|tags| tags.stack) {
+            Some(stack) => format!("it carries the mark of stack `{stack}`"),
+            None => "it does not carry this stack's mark".to_owned(),
+        };
     } else {
         match &found.life {
             Life::Making(now) | Life::Leaving(now) => step.waiting = Some(now.clone()),

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Finding, Severity, Step};
-use crate::resource::{Addr, Doc, Found, Life, Replace, Traits, Want, doc::diff};
+use crate::resource::{
+    Addr, Doc, Found, Life, Replace, Traits, Want,
+    doc::{diff, tags_of},
+};
 
 /// What stands at one address.
 pub(super) enum Here {
@@ -78,15 +81,45 @@ pub(super) fn beside(main: &Step, mut step: Step) -> Step {
     step
 }
 
-/// Both ids, for the one who has to find out.
+/// Every id with what makes it stand at this address, for the one who has to find out.
+#[must_use]
+pub fn all_of(addr: &Addr, here: &[Found<Doc>]) -> String {
+    let (mut marked, mut taken, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for found in here {
+        let (id, tags) = (format!("`{}`", found.id), tags_of(&found.spec));
+        match (found.ours, tags.as_ref().and_then(|tags| tags.stack.as_ref())) {
+            (true, _) if tags.as_ref().is_some_and(|tags| tags.marked) => marked.push(id),
+            (true, _) => taken.push(id),
+            (false, Some(stack)) => rest.push(format!("{id} has its name and the mark of stack `{stack}`")),
+            (false, None) => rest.push(format!("{id} has its name and no mark of this stack")),
+        }
+    }
+    let verb = |ids: &[String], one: &str, many: &str| format!("{} {}", ids.join(" and "), if ids.len() == 1 { one } else { many });
+    let mut all = Vec::new();
+    if !marked.is_empty() {
+        all.push(format!("{} the mark of {addr}", verb(&marked, "carries", "carry")));
+    }
+    if !taken.is_empty() {
+        all.push(format!("{} for {addr} without its mark", verb(&taken, "counts", "count")));
+    }
+    all.extend(rest);
+    all.join("; ")
+}
+
+/// The finding that stops the plan.
 pub(super) fn doubled(addr: &Addr, here: &[Found<Doc>]) -> Finding {
-    let ids: Vec<String> = here.iter().map(|found| format!("`{}`", found.id)).collect();
+    let help = if here.iter().all(|found| found.ours) {
+        "find out which one is in use and remove the other (or its `mrctl:` tags) in AWS, then plan again"
+    } else {
+        "find out which one is in use: give the topology the name of the one that is ours, or remove that one (or its `mrctl:` tags) in \
+         AWS, then plan again"
+    };
     Finding {
         code: "plan::doubled",
         severity: Severity::Error,
         address: Some(addr.clone()),
         line: None,
-        message: format!("{} carry the mark of {addr}", ids.join(" and ")),
-        help: Some("find out which one is in use and remove the other (or its `mrctl:` tags) in AWS, then plan again".to_owned()),
+        message: all_of(addr, here),
+        help: Some(help.to_owned()),
     }
 }

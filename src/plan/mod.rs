@@ -17,8 +17,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-pub use decide::{Decided, decide, protections};
+pub use decide::{Decided, decide, other_stack, protections};
 pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions, unused_restorations};
+pub use halves::all_of;
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
 pub use posture::posture;

@@ -95,11 +95,14 @@ pub struct Tags {
     pub keys: BTreeSet<String>,
     /// False on a found resource that is ours but does not carry the marks yet (a DynamoDB replica).
     pub marked: bool,
+    /// The stack that the mark names: on a found resource whichever it is, on a wanted one ours. It makes no difference of its
+    /// own: what carries another stack's mark is left alone.
+    pub stack: Option<String>,
 }
 
 impl Serialize for Tags {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json!({ "$tags": self.all, "keys": self.keys, "marked": self.marked }).serialize(serializer)
+        json!({ "$tags": self.all, "keys": self.keys, "marked": self.marked, "stack": self.stack }).serialize(serializer)
     }
 }
 
@@ -111,10 +114,18 @@ impl<'de> Deserialize<'de> for Tags {
             all: BTreeMap<String, String>,
             keys: BTreeSet<String>,
             marked: bool,
+            #[serde(default)]
+            stack: Option<String>,
         }
         let raw = Raw::deserialize(deserializer)?;
-        Ok(Self { all: raw.all, keys: raw.keys, marked: raw.marked })
+        Ok(Self { all: raw.all, keys: raw.keys, marked: raw.marked, stack: raw.stack })
     }
+}
+
+/// The tags of a document, which every kind that has any keeps at `tags`.
+#[must_use]
+pub fn tags_of(doc: &Doc) -> Option<Tags> {
+    read_tags(doc.get("tags")?)
 }
 
 /// What is found against what is wanted, leaf by leaf.
@@ -301,6 +312,7 @@ mod tests {
                 all: all.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
                 keys: keys.iter().map(|k| (*k).into()).collect(),
                 marked: true,
+                stack: None,
             })
             .unwrap()
         };

@@ -28,7 +28,7 @@ impl Owner {
     pub fn wanted(&self, name: &str) -> Tags {
         let mut all = self.tags.clone();
         all.insert(NAME.to_owned(), name.to_owned());
-        Tags { all, keys: self.tags.keys().cloned().collect(), marked: true }
+        Tags { all, keys: self.tags.keys().cloned().collect(), marked: true, stack: Some(self.stack.clone()) }
     }
 
     /// Everything to send in a create call: the marks and the wanted tags.
@@ -78,7 +78,7 @@ pub fn read<'a>(raw: impl IntoIterator<Item = (&'a str, &'a str)>) -> Marks {
         .collect();
     all.retain(|key, _| !key.starts_with("aws:"));
     let marked = stack.is_some();
-    Marks { stack, addr, tags: Tags { all, keys, marked } }
+    Marks { stack: stack.clone(), addr, tags: Tags { all, keys, marked, stack } }
 }
 
 impl Marks {
@@ -148,6 +148,7 @@ mod tests {
             all: [("team".into(), "payments".into()), ("Name".into(), "x".into())].into(),
             keys: ["team".into()].into(),
             marked: true,
+            stack: Some("shop".into()),
         };
         let bare = Owner { stack: "shop".into(), tags: BTreeMap::new() };
         let (set, remove) = bare.to_change(&addr, &found, &bare.wanted("x"));

@@ -2,4 +2,5 @@
 mod properties;
 mod run;
 mod units;
+mod whose;
 mod world;

@@ -13,7 +13,7 @@ use super::{
     world::kinds,
 };
 
-fn shop(count: usize) -> Stage {
+pub fn shop(count: usize) -> Stage {
     let stage = Stage::new(7, count);
     let mut all = Vec::new();
     let to = |text: &str| json!({"$ref": {"to": text, "field": "id"}});
@@ -339,6 +339,7 @@ fn what_is_foreign_is_left_and_adopted_only_when_asked() {
         }
         let plan = stage.plan().await;
         assert!(plan.has_errors() && plan.steps.iter().any(|step| step.action == Action::Leave));
+        assert!(plan.findings[0].help.as_ref().is_some_and(|help| help.contains(&format!("--adopt {table}"))), "{:?}", plan.findings);
         stage.adopt.insert(table.clone());
         let warned = |plan: &Plan| plan.findings.iter().any(|finding| finding.code == "plan::adoption-unused");
         assert!(!warned(&stage.plan().await));

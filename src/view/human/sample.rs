@@ -52,7 +52,7 @@ pub fn plan_of(steps: Vec<Step>) -> Plan {
 }
 
 fn tags() -> Doc {
-    json!(Tags { all: [("team".into(), "payments".into())].into(), keys: ["team".into()].into(), marked: true })
+    json!(Tags { all: [("team".into(), "payments".into())].into(), keys: ["team".into()].into(), marked: true, stack: Some("shop".into()) })
 }
 
 fn to(address: &str) -> Doc {
