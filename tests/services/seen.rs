@@ -8,7 +8,6 @@ use crate::support::{aws::block_on, sandbox::running};
 
 /// The clients of one region, past the strict layer.
 pub struct Seen {
-    pub region: String,
     pub ecs: aws_sdk_ecs::Client,
     pub iam: aws_sdk_iam::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
@@ -25,7 +24,7 @@ impl Seen {
             .build();
         let (ecs, iam, logs) =
             (aws_sdk_ecs::Client::new(&config), aws_sdk_iam::Client::new(&config), aws_sdk_cloudwatchlogs::Client::new(&config));
-        Self { region: region.to_owned(), ecs, iam, logs }
+        Self { ecs, iam, logs }
     }
 
     pub fn service(&self, name: &str) -> Service {
