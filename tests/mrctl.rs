@@ -10,6 +10,7 @@ mod found;
 mod independent;
 mod kinds;
 mod lifecycle;
+mod load_balancing;
 mod members;
 mod network;
 mod quotas;

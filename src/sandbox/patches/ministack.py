@@ -310,3 +310,12 @@ def deregister_task_definition(original, data):
     if known and known["status"] != "ACTIVE":
         return ecs.error_response_json("ClientException", "The specified task definition is inactive.", 400)
     return original(data)
+
+
+# --- Security groups: a rule that names a group of the own account is shown with that account, and then not found by it. ---
+
+@stands_for(ec2, "_strip_descriptions")
+def strip_descriptions(original, rule):
+    plain = original(rule)
+    owned = [{"UserId": ec2.get_account_id(), **pair} for pair in plain.get("UserIdGroupPairs", [])]
+    return {**plain, "UserIdGroupPairs": owned}

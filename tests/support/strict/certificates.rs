@@ -63,7 +63,12 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
     match &*call.operation {
         "RequestCertificate" => {
             let arn = body["CertificateArn"].as_str().unwrap_or_default();
-            world.memory().certificates.insert(call.who(arn), 0);
+            let mut memory = world.memory();
+            memory.certificates.insert(call.who(arn), 0);
+            if memory.take_order(&call.account, "RequestCertificate") {
+                memory.failed.insert(call.who(arn));
+            }
+            drop(memory);
             return answer;
         }
         "DeleteCertificate" => {
@@ -99,6 +104,12 @@ fn show(world: &World, call: &Call, certificate: &mut Value) {
             Some(is_there) => is_there,
             None => looks > WITHOUT_RECORD + POLLS,
         };
+    if world.memory().failed.contains(&who) {
+        // 8.3.4: what no wait mends.
+        certificate["Status"] = json!("FAILED");
+        certificate["FailureReason"] = json!("CAA_ERROR");
+        return;
+    }
     if is_issued {
         world.memory().certificates.remove(&who);
         return;

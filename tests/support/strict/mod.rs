@@ -67,7 +67,7 @@ struct Memory {
     switches: dynamodb_capacity::Switches,
     /// Tables that have no stream and are about to get strongly consistent members, by account and name.
     without_stream: BTreeSet<(String, String)>,
-    /// NAT gateways that failed after they were asked for.
+    /// NAT gateways and certificates that failed after they were asked for.
     failed: BTreeSet<slow::Who>,
     /// Removals that AWS takes its time for: sent on once the state has been shown.
     deferred: BTreeMap<slow::Who, Call>,

@@ -1,0 +1,53 @@
+//! Certificates, and the listeners that need them.
+use super::{action, api, clients};
+use crate::support::{aws::block_on, binary::Place, sandbox::strict};
+
+const RECORD: &str = "api.example.com: { service: api }";
+
+#[test]
+fn a_certificate_comes_to_a_live_service_and_leaves_it() {
+    let world = Place::new();
+    for (certificate, protocols) in [("none", &["HTTP"][..]), ("managed", &["HTTP", "HTTPS"]), ("none", &["HTTP"])] {
+        world.write(api(&format!("certificate: {certificate}"), RECORD));
+        world.expect(0, &["apply", "--yes", "--no-sweep"]);
+        world.is_converged();
+        let client = clients(&world.account).load_balancing;
+        let seen = block_on(client.describe_load_balancers().names("shop-api").send()).unwrap();
+        let arn = seen.load_balancers()[0].load_balancer_arn().unwrap();
+        let listeners = block_on(client.describe_listeners().load_balancer_arn(arn).send()).unwrap();
+        let mut found: Vec<&str> = listeners.listeners().iter().filter_map(|one| Some(one.protocol()?.as_str())).collect();
+        found.sort_unstable();
+        assert_eq!(found, protocols);
+    }
+    world.destroy("shop");
+}
+
+#[test]
+fn another_name_makes_a_second_certificate_before_the_first_goes() {
+    let world = Place::new();
+    world.write(api("", RECORD));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.write(api("", &format!("{RECORD}\nshop.example.com: {{ service: api }}")));
+    let plan = world.plan(&[]);
+    assert_eq!(action(&plan, "us-east-1/acm.certificate/api"), "replace", "{plan:#}");
+    assert_eq!(action(&plan, "us-east-1/elasticloadbalancingv2.listener/api-https"), "update", "{plan:#}");
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    assert_eq!(strict().refusals(&world.account, "ModifyListener", "UnsupportedCertificate"), 0, "the listener waited");
+    assert!(strict().refusals(&world.account, "DeleteCertificate", "ResourceInUseException") > 0, "ACM lets go of it late");
+    let seen = block_on(clients(&world.account).certificates.list_certificates().send()).unwrap();
+    assert_eq!(seen.certificate_summary_list().len(), 1, "the old one is gone");
+    world.destroy("shop");
+}
+
+#[test]
+fn a_certificate_that_fails_is_named_and_made_anew() {
+    let world = Place::new();
+    world.write(api("", RECORD));
+    strict().let_fail(&world.account, "RequestCertificate");
+    let said = world.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("us-east-1/acm.certificate/api") && said.contains("FAILED (CAA_ERROR)"), "{said}");
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy("shop");
+}
