@@ -37,28 +37,30 @@ pub async fn sweep(cx: &Cx, ask: &[Region]) -> Result<Sweep, Fault> {
     let regions = enabled(&cx.fleet, ask).await?;
     let search = |region: Region| async move {
         let late = |_| Err(Fault::new("tag:GetResources", Class::Unclear, format!("no answer within {} seconds", LIMIT.as_secs())));
-        let answer = tokio::time::timeout(LIMIT, has_something(cx, &region)).await.unwrap_or_else(late);
+        let answer = tokio::time::timeout(LIMIT, hits(cx, &region)).await.unwrap_or_else(late);
         (region, answer)
     };
     let mut sweep = Sweep::default();
     for (region, answer) in join_all(regions.into_iter().map(search)).await {
         match answer {
-            Ok(true) => drop(sweep.hits.insert(region)),
-            Ok(false) => {}
+            Ok(hits) => sweep.hits.extend(hits),
             Err(fault) => drop(sweep.not_searched.insert(region, fault)),
         }
     }
     Ok(sweep)
 }
 
-async fn has_something(cx: &Cx, region: &Region) -> Result<bool, Fault> {
+/// The regions with something of this stack, as one of them knows it.
+async fn hits(cx: &Cx, region: &Region) -> Result<BTreeSet<Region>, Fault> {
     let (in_ec2, in_index) = tokio::join!(in_ec2(cx, region), tagged(cx, region));
+    let mut hits: BTreeSet<Region> = in_index.iter().flat_map(|tagged| &**tagged).filter_map(|line| line.region(&cx.owner.stack)).collect();
     match (in_ec2, in_index) {
-        (Ok(true), _) => Ok(true),
-        (Ok(false), Ok(tagged)) => Ok(!tagged.is_empty()),
-        (Err(_), Ok(tagged)) if !tagged.is_empty() => Ok(true),
-        (Err(fault), _) | (_, Err(fault)) => Err(fault),
+        (Ok(true), _) => drop(hits.insert(region.clone())),
+        (Ok(false), Ok(_)) => {}
+        (Err(_), Ok(_)) if hits.contains(region) => {}
+        (Err(fault), _) | (_, Err(fault)) => return Err(fault),
     }
+    Ok(hits)
 }
 
 /// One call: whether there is anything, not what.
@@ -81,6 +83,17 @@ pub struct Tagged {
     pub marks: Marks,
 }
 
+impl Tagged {
+    /// Where it is: by its ARN, or, where that names no region (IAM), by the address it is marked with. The index of one region
+    /// lists what belongs to none.
+    fn region(&self, stack: &str) -> Option<Region> {
+        match self.arn.split(':').nth(3) {
+            Some(region) if !region.is_empty() => Some(Region::new(region)),
+            _ => self.marks.addr_in(stack)?.region().cloned(),
+        }
+    }
+}
+
 /// What the tagging index has for this stack in a region, asked once an observation.
 ///
 /// # Errors
@@ -100,4 +113,22 @@ pub async fn tagged(cx: &Cx, region: &Region) -> Result<Arc<Vec<Tagged>>, Fault>
             Ok(tagged)
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_region_in_its_arn_is_where_its_address_says() {
+        let at = |arn: &str, address: &str| {
+            let marks = owner::read([("mrctl:stack", "shop"), ("mrctl:resource", address)].into_iter());
+            Tagged { arn: arn.to_owned(), marks }.region("shop").map(|region| region.to_string())
+        };
+        let role = "arn:aws:iam::123456789012:role/mrctl/shop/shop-eu-west-1-api-task";
+        assert_eq!(at(role, "eu-west-1/iam.role/api-task").as_deref(), Some("eu-west-1"));
+        assert_eq!(at("arn:aws:route53:::healthcheck/1", "global/route53.health_check/api.example.com-eu-west-1"), None);
+        let table = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-Orders";
+        assert_eq!(at(table, "eu-west-1/dynamodb.table/Orders").as_deref(), Some("us-east-1"));
+    }
 }
