@@ -141,6 +141,22 @@ impl Bench {
         found.remove(0)
     }
 
+    /// Creates, and repeats, as the engine does, what AWS refuses only for now. The calls of the try that was taken are left.
+    pub async fn create(&self, want: &Want<Value>) -> String {
+        let (kind, cx) = (self.kind(&want.addr), self.cx.at(&want.addr.scope));
+        for _ in 0..100 {
+            self.calls();
+            match kind.create(&cx, want).await {
+                Ok(id) => return id,
+                Err(fault) if matches!(fault.class, Class::Contention | Class::NotFound) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await
+                }
+                Err(fault) => panic!("{}: {fault}", want.addr),
+            }
+        }
+        panic!("{} is refused for five seconds", want.addr)
+    }
+
     pub async fn until_ready(&self, addr: &Addr, id: &str) -> Outputs {
         for _ in 0..200 {
             match self.kind(addr).status(&self.cx.at(&addr.scope), addr, id).await {

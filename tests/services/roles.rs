@@ -139,7 +139,13 @@ fn another_path_and_a_boundary_converge() {
     assert_eq!(action(&place.plan(&[]), "us-east-1/iam.role/worker-task"), "replace");
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();
-    let role = block_on(aws.iam.get_role().role_name(TASK).send()).unwrap().role.unwrap();
-    assert_eq!((role.path(), boundary(&role)), ("/team/shop/", None));
+    let roles = block_on(aws.iam.list_roles().send()).unwrap().roles;
+    let of = |role: &aws_sdk_iam::types::Role| (role.path().to_owned(), role.role_name().starts_with("shop-us-east-1-worker-"));
+    assert_eq!(roles.iter().map(of).collect::<Vec<_>>(), vec![("/team/shop/".to_owned(), true); 2], "{roles:#?}");
+    let running = aws.running("shop-worker");
+    assert!(roles.iter().any(|role| Some(role.arn()) == running.task_role_arn()), "{running:?}");
+    let task = roles.iter().find(|role| role.role_name().contains("task")).unwrap();
+    let task = block_on(aws.iam.get_role().role_name(task.role_name()).send()).unwrap().role.unwrap();
+    assert_eq!(boundary(&task), None);
     place.destroy("shop");
 }

@@ -8,7 +8,6 @@ use crate::support::{aws::block_on, sandbox::running};
 
 /// The clients of one region, past the strict layer.
 pub struct Seen {
-    pub region: String,
     pub ecs: aws_sdk_ecs::Client,
     pub iam: aws_sdk_iam::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
@@ -25,7 +24,7 @@ impl Seen {
             .build();
         let (ecs, iam, logs) =
             (aws_sdk_ecs::Client::new(&config), aws_sdk_iam::Client::new(&config), aws_sdk_cloudwatchlogs::Client::new(&config));
-        Self { region: region.to_owned(), ecs, iam, logs }
+        Self { ecs, iam, logs }
     }
 
     pub fn service(&self, name: &str) -> Service {
@@ -65,7 +64,7 @@ impl Seen {
         for status in [TaskDefinitionStatus::Active, TaskDefinitionStatus::Inactive] {
             left.extend(block_on(self.ecs.list_task_definitions().status(status).send()).unwrap().task_definition_arns.unwrap());
         }
-        let roles = block_on(self.iam.list_roles().path_prefix("/mrctl/").send()).unwrap().roles;
+        let roles = block_on(self.iam.list_roles().send()).unwrap().roles;
         left.extend(roles.into_iter().map(|role| role.role_name));
         let groups = block_on(self.logs.describe_log_groups().send()).unwrap().log_groups.unwrap();
         left.extend(groups.into_iter().filter_map(|group| group.log_group_name));

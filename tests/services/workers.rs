@@ -110,3 +110,21 @@ fn killed_anywhere_in_a_deployment_nothing_is_doubled() {
         assert_eq!(aws.leftovers(), Vec::<String>::new(), "killed {side} call {call}");
     });
 }
+
+/// With a port and a load balancer: the service comes after the listener, and the next plan is empty.
+#[test]
+fn a_service_behind_a_load_balancer_comes_up_and_goes() {
+    const BALANCED: &str = "    port: 3000\n    certificate: none\n    grace_period: 30s\n";
+    let place = Place::with(&worker(BALANCED));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let aws = Seen::new(&place.account, "us-east-1");
+    let service = aws.service("shop-worker");
+    assert_eq!((service.load_balancers().len(), service.health_check_grace_period_seconds()), (1, Some(30)));
+    place.write(worker(&BALANCED.replace("3000", "3001")));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(aws.service("shop-worker").load_balancers()[0].container_port(), Some(3001));
+    place.destroy("shop");
+    assert_eq!(aws.leftovers(), Vec::<String>::new());
+}

@@ -19,10 +19,12 @@ use crate::{
     kinds::{ecs::task_definition::images_of, logs::log_group},
     outputs,
     resource::{
-        Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Unordered,
-        Verb, Want, names::fit, owner,
+        Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Replace, Status, Tags,
+        Unordered, Verb, Want,
+        names::{fit, with_tail},
+        owner,
     },
-    topology::{Access, Model, ServiceMember},
+    topology::{Access, Iam, Model, ServiceMember},
 };
 
 outputs! { "iam.role":
@@ -78,14 +80,16 @@ pub fn execution(service: &str) -> String {
     format!("{service}-execution")
 }
 
-/// The role's name: its region is in it, because role names are unique in the account.
-fn name_of(stack: &str, region: &Region, what: &str) -> String {
-    fit(&format!("{stack}-{region}-{what}"), LONGEST_NAME)
+/// The role's name: its region is in it, because role names are unique in the account. Under another path it has another name, so
+/// that a role can be made anew before what still uses the old one has let go.
+fn name_of(model: &Model, region: &Region, what: &str) -> String {
+    let (name, path) = (format!("{}-{region}-{what}", model.stack), &model.iam.path);
+    if *path == Iam::default().path { fit(&name, LONGEST_NAME) } else { with_tail(&name, &format!("{path}{name}"), LONGEST_NAME) }
 }
 
 /// Where the roles of a stack are.
-fn path_of(model: &Model, stack: &str) -> String {
-    format!("{}{stack}/", model.iam.path)
+fn path_of(model: &Model) -> String {
+    format!("{}{}/", model.iam.path, model.stack)
 }
 
 /// What the containers may do: exactly what `uses` names, and with `exec` what a shell needs.
@@ -126,9 +130,9 @@ fn execution_policy(images: &[String], group: &str, member: &ServiceMember, arns
 
 impl Role {
     fn want(model: &Model, region: &Region, what: &str, policy: Unordered<Doc>) -> Want<Spec> {
-        let name = name_of(&model.stack, region, what);
+        let name = name_of(model, region, what);
         let spec = Spec {
-            path: path_of(model, &model.stack),
+            path: path_of(model),
             tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name),
             name,
             trust: policy::trusted(TASKS),
@@ -143,7 +147,7 @@ impl Role {
     fn named_here(cx: &Cx, region: &Region) -> BTreeMap<String, Addr> {
         let services = cx.model.services.iter().filter(|(_, service)| service.members.contains_key(region));
         let roles = services.flat_map(|(key, _)| [task(key), execution(key)]);
-        roles.map(|what| (name_of(&cx.owner.stack, region, &what), Addr::regional(region, Self::NAME, &what))).collect()
+        roles.map(|what| (name_of(&cx.model, region, &what), Addr::regional(region, Self::NAME, &what))).collect()
     }
 
     async fn get(cx: &Cx, name: &str) -> Result<Option<types::Role>, Fault> {
@@ -238,6 +242,8 @@ impl Kind for Role {
     type Spec = Spec;
     const NAME: &'static str = "iam.role";
     const FIXED: &'static [&'static str] = &["path", "name"];
+    /// Running tasks lose their rights with the role, so the new one is there first, and the service moves to it.
+    const REPLACE: Replace = Replace::CreateFirst;
     /// There at once; two minutes until everyone sees it are the business of those who use it (field guide 5 item 5).
     const PATIENCE: Patience = Patience::of(2, 5, 5);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
@@ -261,8 +267,6 @@ impl Kind for Role {
     const SERVES: bool = true;
     /// The policy follows the create call, which has room for a trust policy only.
     const UNFINISHED: bool = true;
-    /// IAM removes a role that task definitions name.
-    const LETS_GO: bool = true;
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let mut wants = Vec::new();
@@ -277,13 +281,14 @@ impl Kind for Role {
         wants
     }
 
-    /// By path, and by the names of the file: a list of IAM lags, and a role may stand under another path.
+    /// By the beginning of the name, and by the names of the file, which a list of IAM lags behind. The list is not narrowed to the
+    /// path: a role that stands under an earlier one is found by nothing else. An account has a thousand roles at most unless
+    /// it asked for more (IAM user guide, "IAM and AWS STS quotas"), and that is one page.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let region = cx.region()?;
         let wanted = Self::named_here(cx, region);
         let here = format!("{}-{region}-", cx.owner.stack);
-        let ask = cx.fleet.region(region).iam.list_roles().path_prefix(path_of(&cx.model, &cx.owner.stack));
-        let mut pages = ask.into_paginator().items().send();
+        let mut pages = cx.fleet.region(region).iam.list_roles().into_paginator().page_size(1000).items().send();
         let mut names: BTreeSet<String> = wanted.keys().cloned().collect();
         while let Some(role) = pages.next().await {
             let role = role.map_err(fault("iam:ListRoles"))?;

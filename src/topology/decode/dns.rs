@@ -35,6 +35,9 @@ pub enum Policy {
     Geolocation,
 }
 
+/// What stands for each region, and where; the span is that of the key. What could not be read is there without its value.
+pub type ByRegion<T> = At<Vec<(At<String>, Option<T>)>>;
+
 /// One entry of `records`.
 pub struct RecordDraft {
     /// As it stands in the file.
@@ -43,10 +46,8 @@ pub struct RecordDraft {
     pub policy: Option<At<Policy>>,
     /// There, but perhaps unreadable: what needs one must then stay silent.
     pub policy_present: bool,
-    /// By region; the span is that of the key. What could not be read is there without its value.
-    pub weights: Option<At<Vec<(At<String>, Option<At<u64>>)>>>,
-    /// The same.
-    pub locations: Option<At<Vec<(At<String>, Option<At<Vec<At<String>>>>)>>>,
+    pub weights: Option<ByRegion<At<u64>>>,
+    pub locations: Option<ByRegion<At<Vec<At<String>>>>>,
     /// Nothing: all regions of the service. The span is that of the key.
     pub regions: Option<At<Vec<At<String>>>>,
     pub health_check: Option<HealthCheckDraft>,
@@ -132,7 +133,7 @@ fn by_region<T>(
     block: &mut Block<'_>,
     key: &'static str,
     read: impl Fn(&mut Reading, Place<'_>, &str) -> Option<T>,
-) -> Option<At<Vec<(At<String>, Option<T>)>>> {
+) -> Option<ByRegion<T>> {
     block.optional(reading, key, |r, place, path| {
         let entries = r.entries(place, path)?;
         let values = entries.iter().map(|entry| {

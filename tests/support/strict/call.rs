@@ -74,9 +74,7 @@ impl Call {
 
     /// The same with fields.
     pub fn ask_ec2_with(&self, operation: &str, fields: &[(&str, &str)]) -> Self {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", operation).append_pair("Version", "2016-11-15").extend_pairs(fields);
-        Self { operation: operation.to_owned(), fields: BTreeMap::new(), body: form.finish().into_bytes(), ..self.clone() }
+        self.ask_query("ec2", "2016-11-15", operation, fields)
     }
 
     /// Something in the account and region of this call.

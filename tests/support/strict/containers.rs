@@ -9,7 +9,6 @@ use super::{
     call::{Answer, Call, Refusal},
     refuse,
     slow::Who,
-    xml,
 };
 
 type Verdict = Result<(), Refusal>;
@@ -192,7 +191,9 @@ fn startable(world: &World, call: &Call) -> Verdict {
 /// 11: the target group hangs on a listener.
 fn listening(world: &World, call: &Call, group: &str) -> Verdict {
     let ask = call.ask_query("elasticloadbalancing", "2015-12-01", "DescribeTargetGroups", &[("TargetGroupArns.member.1", group)]);
-    if xml::text_of(&world.forward(&ask).text(), "LoadBalancerArns").is_none_or(|arns| !arns.contains("arn:")) {
+    let answer = world.forward(&ask).text();
+    let balancers = answer.split("<LoadBalancerArns>").nth(1).and_then(|rest| rest.split("</LoadBalancerArns>").next());
+    if balancers.is_none_or(|arns| !arns.contains("arn:")) {
         let text = format!("The target group with targetGroupArn {group} does not have an associated load balancer.");
         return refuse("InvalidParameterException", text);
     }
