@@ -175,12 +175,6 @@ impl Strict {
         let memory = self.world.memory();
         memory.route53.changes.iter().filter(|(of, _)| of == account).map(|(_, changes)| changes.clone()).collect()
     }
-
-    /// The calls to Route 53 in an account, in their order.
-    pub fn route53_calls(&self, account: &str) -> Vec<&'static str> {
-        let memory = self.world.memory();
-        memory.route53.asked.iter().filter(|(of, _)| of == account).map(|(_, operation)| *operation).collect()
-    }
 }
 
 impl Memory {

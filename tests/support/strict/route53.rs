@@ -33,8 +33,6 @@ pub struct Memory {
     references: BTreeSet<(String, String)>,
     /// What was changed, in order: account, then action, name, identifier and policy of each.
     pub changes: Vec<(String, Vec<[String; 4]>)>,
-    /// The operations of each account, in order.
-    pub asked: Vec<(String, &'static str)>,
 }
 
 /// The operation, as AWS would route it.
@@ -56,9 +54,6 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
 fn in_turn(world: &World, call: &Call) -> Verdict {
     let now = Instant::now();
     let mut memory = world.memory();
-    if let Some(operation) = operation(call) {
-        memory.route53.asked.push((call.account.clone(), operation));
-    }
     let bucket = memory.route53.calls.entry(call.account.clone()).or_insert((BURST, now));
     bucket.0 = (bucket.0 + now.duration_since(bucket.1).as_secs_f64() * REFILL).min(BURST);
     bucket.1 = now;
