@@ -25,6 +25,11 @@ fn ask(world: &World, call: &Call, operation: &str, fields: &[(&str, &str)]) -> 
     world.forward(&call.ask_query("elasticloadbalancing", VERSION, operation, fields)).text()
 }
 
+/// The same account and region, where EC2 is asked: emulators go by the service that a request is signed for.
+fn in_ec2(call: &Call) -> Call {
+    call.ask_query("ec2", "2016-11-15", "DescribeVpcs", &[])
+}
+
 /// Every listener in the account and region of a call.
 pub fn listeners(world: &World, call: &Call) -> Vec<Item> {
     xml::items(&ask(world, call, "DescribeListeners", &[]), "Listeners")
@@ -65,14 +70,15 @@ fn named(call: &Call, what: &str) -> Verdict {
 /// 26: two subnets in two zones; the gateway of one that faces the internet. 8.1.3: groups of the same VPC.
 fn create(world: &World, call: &Call) -> Verdict {
     zones(world, call)?;
-    let subnets = world.all(call, "DescribeSubnets", "subnetSet");
+    let ec2 = &in_ec2(call);
+    let subnets = world.all(ec2, "DescribeSubnets", "subnetSet");
     let first = members(call, "Subnets")[0];
     let vpc = subnets.iter().find(|found| found.one("subnetId") == first).map_or("", |found| found.one("vpcId"));
-    let is_attached = world.gateways(call).iter().any(|found| found.all("attachmentSet/item/vpcId").any(|at| at == vpc));
+    let is_attached = world.gateways(ec2).iter().any(|found| found.all("attachmentSet/item/vpcId").any(|at| at == vpc));
     if call.field("Scheme") != "internal" && !is_attached {
         return refuse("InvalidSubnet", format!("VPC {vpc} has no internet gateway"));
     }
-    let groups = world.all(call, "DescribeSecurityGroups", "securityGroupInfo");
+    let groups = world.all(ec2, "DescribeSecurityGroups", "securityGroupInfo");
     let is_here = |id: &&str| groups.iter().any(|found| found.one("groupId") == *id && found.one("vpcId") == vpc);
     match members(call, "SecurityGroups").into_iter().find(|id| !is_here(id)) {
         Some(other) => refuse("InvalidSecurityGroup", format!("One or more security groups are invalid: {other}")),
@@ -81,7 +87,7 @@ fn create(world: &World, call: &Call) -> Verdict {
 }
 
 fn zones(world: &World, call: &Call) -> Verdict {
-    let subnets = world.all(call, "DescribeSubnets", "subnetSet");
+    let subnets = world.all(&in_ec2(call), "DescribeSubnets", "subnetSet");
     let asked = members(call, "Subnets");
     let mut zones = BTreeSet::new();
     for id in &asked {
