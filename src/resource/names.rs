@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(fit("shop-api", 32), "shop-api");
         let [one, other] =
             ["shop-a-service-with-a-rather-long-name-1", "shop-a-service-with-a-rather-long-name-2"].map(|name| fit(name, 32));
-        assert_eq!(one, "shop-a-service-with-a-r-ffb39cf4");
+        assert_eq!(one, "shop-a-service-with-a-r-b33b7d9e");
         assert_eq!(one.len(), 32);
         assert_ne!(one, other);
         // The published test vectors of FNV-1a.
