@@ -5,7 +5,7 @@ use petgraph::{algo::toposort, graph::DiGraph};
 use serde_json::json;
 
 use super::{
-    Action, Cycle, Finding, Reach, RegionState, Severity, Step,
+    Action, Cycle, Finding, RegionState, Severity, Step,
     halves::{self, Here, by_address, sort_out},
 };
 use crate::resource::{
@@ -54,8 +54,7 @@ pub fn decide(
             }
         };
         if let [only] = &here[..] {
-            let is_silent =
-                |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state != Reach::Reachable);
+            let is_silent = |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state.is_silent());
             keep_silent_references(&mut want.spec, &only.spec, &is_silent);
         }
         let refers = targets(&want.spec);
@@ -167,7 +166,7 @@ fn silent_lanes(
     for want in wants {
         let Some(lane) = lane(&want.addr, &want.spec) else { continue };
         if let Some(region) = want.addr.region()
-            && regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+            && regions.get(region).is_some_and(|state| state.state.is_silent())
         {
             silent.insert(lane.clone(), region.clone());
         }
@@ -242,7 +241,7 @@ fn wanted(
     findings: &mut Vec<Finding>,
 ) -> Step {
     if let Some(region) = want.addr.region()
-        && asked.regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+        && asked.regions.get(region).is_some_and(|state| state.state.is_silent())
     {
         let mut step = Step::hold(want, found, "its region did not answer".to_owned());
         step.refers = refers;

@@ -152,9 +152,19 @@ pub struct RegionState {
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     Reachable,
+    /// Nobody was asked: the plan takes AWS as empty.
+    NotAsked,
     Unreachable,
     /// It is not in the file and did not answer the sweep.
     NotSearched,
+}
+
+impl Reach {
+    /// Whether it was asked and did not answer, so that nothing can be decided there.
+    #[must_use]
+    pub fn is_silent(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NotSearched)
+    }
 }
 
 /// How bad a finding is.
