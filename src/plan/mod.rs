@@ -4,6 +4,7 @@
 //! synchronous but for `observe`, which is the only part of planning that talks to AWS.
 mod decide;
 pub mod existing;
+mod foreign;
 mod guard;
 mod halves;
 mod observe;
@@ -16,7 +17,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-pub use decide::{Decided, decide, other_stack, protections};
+pub use decide::{Decided, decide, protections};
+pub use foreign::other_stack;
 pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions, unused_restorations};
 pub use halves::all_of;
 pub use observe::{Observed, Searched, observe};
