@@ -205,6 +205,20 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
             "`tables.KEY.billing`" => "capacity",
             "`read` and `write`" => "scaling",
             "`per_region.REGION.billing`" => "capacity_in_region",
+            "`services`" => "service",
+            "`services.KEY.image`" => "image",
+            "`services.KEY.tasks`" => "tasks",
+            "`services.KEY.scale_on`" => "scale_on",
+            "`services.KEY.deployment`" => "deployment",
+            "`services.KEY.logs`" => "logs",
+            "`services.KEY.uses`" => "uses",
+            "`services.KEY.health_check`" => "target_health_check",
+            "`services.KEY.container_health_check`" => "container_health_check",
+            "`iam`" => "iam",
+            "`dns`" => "dns",
+            "`dns.zone`" => "zone",
+            "`dns.records.NAME`" => "record",
+            "`dns.records.NAME.health_check`" => "record_health_check",
             "`rollout`" => "rollout",
             other => panic!("docs/topology.md: which block is `{other}`?"),
         };
@@ -223,6 +237,15 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
                 assert!(told.entry(block).or_default().insert(key.clone()), "docs/topology.md has {block}.{key} twice");
             }
         }
+    }
+    // What may differ in a region is said of the whole block, which names what may not.
+    let same: [(&str, &str, &[&str]); 2] = [
+        ("service_in_region", "service", &["regions", "per_region"]),
+        ("record_in_region", "record", &["service", "policy", "weights", "locations", "regions", "per_region"]),
+    ];
+    for (block, whole, shared) in same {
+        let differ = told[whole].iter().filter(|key| !shared.contains(&key.as_str())).cloned().collect();
+        told.insert(block, differ);
     }
     let definitions = schema["$defs"].as_object().unwrap().iter().map(|(name, block)| (name.as_str(), block));
     for (name, block) in definitions.chain([("topology", &schema)]) {

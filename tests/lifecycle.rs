@@ -1,7 +1,5 @@
 //! The real binary against the local AWS, from nothing to live and back.
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::support::{binary::Place, sandbox::strict};
+use crate::support::{binary::Place, kills::survive, sandbox::strict};
 
 /// Two regions, three zones, one table.
 const REGIONS: [(&str, &str); 5] = [
@@ -75,43 +73,10 @@ fn a_region_joins_and_leaves() {
     world.destroy("shop");
 }
 
-const KILLED_SIDE_BY_SIDE: u64 = 8;
-
-/// Kills an apply and then a destroy at one point; says whether it was reached.
-fn survives_a_kill(point: u64) -> bool {
-    let world = Place::new();
-    world.write(topology(&["us-east-1", "eu-west-1"], REST));
-    let side = if point.is_multiple_of(2) { "before" } else { "after" };
-    let call = 1 + point * 5 % 43;
-    let inject = format!("kill@{call}:{side}");
-    let killed = world.run(&["--inject", &inject, "apply", "--yes", "--no-sweep"]);
-    world.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let plan = world.plan(&[]);
-    assert_eq!(plan["summary"]["keep"], 28, "after {inject}: {:#}", plan["summary"]);
-    assert_eq!(plan["findings"].as_array().map(Vec::len), Some(0), "after {inject}: {plan:#}");
-    world.run(&["--inject", &inject, "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
-    world.destroy("shop");
-    killed.status.code().is_none()
-}
-
 #[test]
 fn a_kill_anywhere_converges() {
-    let points = std::env::var_os("MRCTL_KILL_POINTS").and_then(|text| text.to_str()?.parse::<u64>().ok()).unwrap_or(30);
-    let tried = AtomicU64::new(0);
-    // They wait for slow states more than they work.
-    std::thread::scope(|scope| {
-        for worker in 0..KILLED_SIDE_BY_SIDE {
-            let tried = &tried;
-            scope.spawn(move || {
-                for point in (worker..points).step_by(KILLED_SIDE_BY_SIDE as usize) {
-                    tried.fetch_add(u64::from(survives_a_kill(point)), Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    let tried = tried.into_inner();
-    println!("{points} points, {tried} of them killed an apply");
-    assert!(tried > points / 2);
+    let regions = ["us-east-1", "eu-west-1"];
+    survive(&topology(&regions, REST), "shop", &regions, 30);
 }
 
 #[test]

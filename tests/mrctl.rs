@@ -1,6 +1,7 @@
 //! The one integration binary: each further one would link fifty megabytes of SDK again.
 mod architecture;
 mod capacity;
+mod dns;
 mod docs;
 mod engine;
 mod existing;
@@ -13,6 +14,7 @@ mod members;
 mod network;
 mod quotas;
 mod sandbox;
+mod services;
 mod signals;
 mod stacks;
 mod strict;

@@ -1,15 +1,23 @@
 //! The strict layer itself: it refuses what its rules say, and shows the states that take time.
+use aws_sdk_applicationautoscaling::{
+    Client as Scaling,
+    types::{
+        MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+        TargetTrackingScalingPolicyConfiguration,
+    },
+};
 use aws_sdk_dynamodb::{
     Client as DynamoDb,
     types::{
         AttributeDefinition, BillingMode, CreateReplicationGroupMemberAction, DeleteReplicationGroupMemberAction, KeySchemaElement,
-        KeyType, PointInTimeRecoverySpecification, ReplicationGroupUpdate, ScalarAttributeType, StreamSpecification, StreamViewType,
+        KeyType, PointInTimeRecoverySpecification, ProvisionedThroughput, ReplicationGroupUpdate, ScalarAttributeType, StreamSpecification,
+        StreamViewType,
     },
 };
-use aws_sdk_ec2::Client as Ec2;
+use aws_sdk_ec2::{Client as Ec2, types::VpcAttributeName};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::support::sandbox::{config, fresh_account};
+use crate::support::sandbox::{config, fresh_account, strict};
 
 fn clients(account: &str, region: &str) -> (Ec2, DynamoDb) {
     let config = config(account).to_builder().region(aws_types::region::Region::new(region.to_owned()));
@@ -24,7 +32,8 @@ fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(answer: R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ec2_refuses_what_the_emulator_allows() {
-    let (ec2, _) = clients(&fresh_account(), "us-east-1");
+    let account = fresh_account();
+    let (ec2, _) = clients(&account, "us-east-1");
     let vpc = async |range: &str| ec2.create_vpc().cidr_block(range).send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
     assert_eq!(code(ec2.create_vpc().cidr_block("10.0.0.0/8").send().await), "InvalidVpc.Range");
     let two = |on: bool| aws_sdk_ec2::types::AttributeBooleanValue::builder().value(on).build();
@@ -34,6 +43,12 @@ async fn ec2_refuses_what_the_emulator_allows() {
 
     let both = ec2.modify_vpc_attribute().vpc_id(&main).enable_dns_support(two(true)).enable_dns_hostnames(two(true));
     assert_eq!(code(both.send().await), "InvalidParameterCombination");
+    ec2.modify_vpc_attribute().vpc_id(&main).enable_dns_hostnames(two(true)).send().await.unwrap();
+    let hostnames = async || {
+        let seen = ec2.describe_vpc_attribute().vpc_id(&main).attribute(VpcAttributeName::EnableDnsHostnames).send().await.unwrap();
+        seen.enable_dns_hostnames().and_then(|flag| flag.value()).unwrap()
+    };
+    assert_eq!([hostnames().await, hostnames().await, hostnames().await], [false, false, true]);
 
     let subnet = async |range: &str| ec2.create_subnet().vpc_id(&main).cidr_block(range).send().await;
     let private = subnet("10.0.0.0/20").await.unwrap().subnet.unwrap().subnet_id.unwrap();
@@ -68,7 +83,10 @@ async fn ec2_refuses_what_the_emulator_allows() {
     assert_eq!(code(associate().await), "Resource.AlreadyAssociated");
     assert_eq!(code(ec2.delete_route_table().route_table_id(&table).send().await), "DependencyViolation");
 
-    ec2.create_network_interface().subnet_id(&private).send().await.unwrap();
+    let made = ec2.create_network_interface().subnet_id(&private).send().await.unwrap();
+    let interface = made.network_interface.unwrap().network_interface_id.unwrap();
+    strict().linger(&account, "us-east-1", &interface, None);
+    assert_eq!(code(ec2.delete_network_interface().network_interface_id(&interface).send().await), "AuthFailure");
     assert_eq!(code(ec2.delete_subnet().subnet_id(&private).send().await), "DependencyViolation");
     assert_eq!(code(ec2.delete_vpc().vpc_id(&main).send().await), "DependencyViolation");
     ec2.delete_vpc().vpc_id(&other).send().await.unwrap();
@@ -166,4 +184,56 @@ async fn dynamodb_refuses_what_the_emulator_allows() {
     crate::support::sandbox::strict().move_clock(&account, jiff::SignedDuration::from_hours(25));
     table.delete(&us).await.unwrap();
     assert_eq!(table.status(&ap).await, "ACTIVE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provisioned_table_is_copied_only_when_its_writes_are_scaled() {
+    let account = fresh_account();
+    let client = clients(&account, "us-east-1").1;
+    let config = config(&account).to_builder().region(aws_types::region::Region::new("us-east-1"));
+    let scaling = Scaling::new(&config.retry_config(aws_config::retry::RetryConfig::disabled()).build());
+    let table = Table { name: "Orders" };
+    table.create(&client).await.unwrap();
+    table.settle(&client).await;
+    let refused = |code: &str| Err(code.to_owned());
+    let throughput = |units: i64| ProvisionedThroughput::builder().read_capacity_units(units).write_capacity_units(units).build().unwrap();
+    let update = || client.update_table().table_name("Orders");
+    // 3.1.3 and 3.1.9: none on demand, some when provisioned, and not the same again.
+    assert_eq!(code(update().provisioned_throughput(throughput(1)).send().await), "ValidationException");
+    assert_eq!(code(update().billing_mode(BillingMode::Provisioned).send().await), "ValidationException");
+    update().billing_mode(BillingMode::Provisioned).provisioned_throughput(throughput(1)).send().await.unwrap();
+    table.settle(&client).await;
+    assert_eq!(code(update().provisioned_throughput(throughput(1)).send().await), "ValidationException");
+
+    let dimension = ScalableDimension::DynamoDbTableWriteCapacityUnits;
+    let register = async |table: &str, min: i32| {
+        let ask = scaling.register_scalable_target().resource_id(table).scalable_dimension(dimension.clone());
+        ask.service_namespace(ServiceNamespace::Dynamodb).min_capacity(min).max_capacity(2).send().await
+    };
+    let put = async |name: &str, target: f64| {
+        let metric = PredefinedMetricSpecification::builder().predefined_metric_type(MetricType::DynamoDbWriteCapacityUtilization);
+        let tracking = TargetTrackingScalingPolicyConfiguration::builder().target_value(target);
+        let tracking = tracking.predefined_metric_specification(metric.build().unwrap()).build().unwrap();
+        let ask = scaling.put_scaling_policy().policy_name(name).resource_id("table/Orders").scalable_dimension(dimension.clone());
+        let ask = ask.service_namespace(ServiceNamespace::Dynamodb).policy_type(PolicyType::TargetTrackingScaling);
+        ask.target_tracking_scaling_policy_configuration(tracking).send().await
+    };
+    // 39: target and policy.
+    assert_eq!(table.replicate(&client, &["eu-west-1"]).await, refused("ValidationException"));
+    assert_eq!(code(put("first", 70.0).await), "ObjectNotFoundException");
+    assert_eq!(code(register("table/Nothing", 1).await), "ValidationException");
+    assert_eq!(code(register("table/Orders", 3).await), "ValidationException");
+    register("table/Orders", 1).await.unwrap();
+    assert_eq!(table.replicate(&client, &["eu-west-1"]).await, refused("ValidationException"));
+    assert_eq!(code(put("first", 95.0).await), "ValidationException");
+    put("first", 70.0).await.unwrap();
+    // 50: one for each metric, by whatever name.
+    assert_eq!(code(put("second", 70.0).await), "ValidationException");
+    put("first", 60.0).await.unwrap();
+    table.replicate(&client, &["eu-west-1"]).await.unwrap();
+    // 7.4.1: with a target go its policies.
+    let ask = scaling.deregister_scalable_target().resource_id("table/Orders").scalable_dimension(dimension.clone());
+    ask.service_namespace(ServiceNamespace::Dynamodb).send().await.unwrap();
+    let left = scaling.describe_scaling_policies().service_namespace(ServiceNamespace::Dynamodb).send().await.unwrap();
+    assert!(left.scaling_policies().is_empty());
 }

@@ -47,6 +47,24 @@ fn settings_come_change_and_go() {
     world.destroy("shop");
 }
 
+/// With a single item in the table a replica takes ten minutes; nothing else of the table is touched in the meantime.
+#[test]
+fn a_slow_replica_is_waited_for() {
+    let world = World::new();
+    strict().be_slow(&world.account, "UpdateTable", 12);
+    world.write(topology(&["us-east-1", "eu-west-1", "us-west-2"], "tables:\n  Orders: { partition_key: { name: id, type: string } }\n"));
+    let said = world.expect(0, &["apply", "--yes", "--no-sweep", "--format", "json"]);
+    for region in ["eu-west-1", "us-west-2"] {
+        let creating = format!("{region}/dynamodb.table/Orders: creating: CREATING");
+        assert!(said.contains(&creating), "{said}");
+    }
+    for code in ["ValidationException", "ResourceInUseException"] {
+        assert_eq!(strict().refusals(&world.account, "UpdateTable", code), 0, "{code}: one replica after the other");
+    }
+    world.is_converged();
+    world.destroy("shop");
+}
+
 #[test]
 fn another_attribute_expires_an_hour_later() {
     let world = World::new();

@@ -8,7 +8,10 @@ use std::{
 
 use mrctl::{
     resource::Region,
-    topology::{self, Model, Report, ZoneChoice},
+    topology::{
+        self, Access, Certificate, HealthCheck, HealthCheckProtocol, Image, LoadBalancer, Location, Model, Report, Routing, ScaleOn, Tasks,
+        ZoneChoice,
+    },
     view,
 };
 use proptest::prelude::*;
@@ -113,6 +116,56 @@ fn the_model_holds_what_the_file_says() {
 
     let existing = &model("existing").network.unwrap().existing[&region("us-east-1")];
     assert_eq!((existing.line, existing.vpc.as_str(), existing.public_subnets.len()), (12, "vpc-00000001", 2));
+}
+
+#[test]
+fn the_model_holds_what_the_file_says_of_services_and_names() {
+    let region = Region::new;
+    let all = model("services");
+    let api = |code| all.service("api", &region(code)).unwrap();
+    let (first, second) = (api("us-east-1"), api("eu-west-1"));
+    assert_eq!(all.services["api"].members.len(), 2);
+    assert_eq!(first.image, Image { uri: "{account}.dkr.ecr.us-east-1.amazonaws.com/api:1.4.2".into(), owned_by_ci: false });
+    assert_eq!(second.command, ["serve", "--region", "eu-west-1"]);
+    assert_eq!(second.secrets["STRIPE_KEY"], "arn:aws:secretsmanager:eu-west-1:{account}:secret:stripe-AbCdEf:key::");
+    assert_eq!(first.environment["DYNAMO_TABLE"], "shop-Orders");
+    assert_eq!(first.environment["SETTINGS"], r#"{"retries": 3, "stack": "shop"}"#);
+    assert_eq!((first.environment.get("PORT").map(String::as_str), second.environment.get("PORT")), (Some("3000"), None));
+    assert_eq!((first.tasks, second.tasks), (Tasks { min: 3, max: 12 }, Tasks { min: 2, max: 12 }), "maps are merged key by key");
+    assert_eq!((first.scale_on, second.scale_on), (Some(ScaleOn::Cpu(50)), Some(ScaleOn::Memory(60))));
+    assert_eq!((first.health_check.path.as_str(), second.health_check.path.as_str()), ("/health", "/"), "null restores the default");
+    assert_eq!(second.health_check.codes, "200-299,304");
+    assert_eq!((first.log_retention, second.log_retention), (Some(90), None));
+    assert_eq!((first.deletion_protection, second.deletion_protection), (false, true));
+    assert_eq!((first.tables["Orders"], first.certificate.clone()), (Access::ReadWrite, Certificate::Managed));
+
+    let worker = all.service("worker", &region("eu-central-1")).unwrap();
+    assert!(worker.image.owned_by_ci);
+    assert_eq!((worker.cpu, worker.memory, worker.tasks), (256, 512, Tasks { min: 2, max: 2 }));
+    assert_eq!((worker.load_balancer, worker.certificate.clone()), (LoadBalancer::None, Certificate::None));
+    assert_eq!(worker.stop_timeout, Duration::from_secs(30));
+    let front = all.service("shopfront", &region("eu-central-1")).unwrap();
+    assert!(matches!(&front.certificate, Certificate::Arn(arn) if arn.starts_with("arn:aws:acm:eu-central-1:")));
+    assert_eq!(front.allow_from, ["0.0.0.0/0".parse().unwrap()]);
+    assert_eq!(all.service("shopfront", &region("eu-west-1")), None);
+
+    assert_eq!(all.iam.path, "/team/payments/");
+    assert_eq!(all.names_of("api", &region("us-east-1")), ["*.api.example.com", "api.example.com"]);
+    assert_eq!(all.names_of("api", &region("eu-west-1")), ["api.example.com"]);
+    let dns = all.dns.as_ref().unwrap();
+    assert_eq!((dns.zone.name.as_str(), dns.zone.create), ("example.com", true));
+    let check = |name: &str, code| dns.records[name].members[&region(code)].health_check.clone();
+    let https =
+        HealthCheck { protocol: HealthCheckProtocol::Https, port: 443, path: Some("/live".into()), interval: 30, failure_threshold: 5 };
+    assert_eq!((check("api.example.com", "us-east-1"), check("api.example.com", "eu-west-1")), (Some(https), None));
+    let tcp = check("site.example.com", "eu-west-1").unwrap();
+    assert_eq!((tcp.protocol, tcp.port, tcp.path, tcp.interval), (HealthCheckProtocol::Tcp, 80, None, 10));
+    assert_eq!(check("example.com", "us-east-1").unwrap().path.as_deref(), Some("/"), "that of the service");
+    let routing = |name: &str, code| dns.records[name].members[&region(code)].routing.clone();
+    assert_eq!(routing("api.example.com", "us-east-1"), Routing::Latency);
+    assert_eq!(routing("site.example.com", "eu-central-1"), Routing::Weighted(0));
+    let europe = [Location::Continent("EU".into()), Location::Country("NO".into())];
+    assert_eq!(routing("example.com", "eu-central-1"), Routing::Geolocation(europe.to_vec()));
 }
 
 #[test]

@@ -135,6 +135,8 @@ pub struct Outcome {
     /// Every address that exists now, with AWS's identifier, as far as this run knows.
     pub exists: Vec<(Addr, String)>,
     pub failures: Vec<(Addr, Fault)>,
+    /// What people have to do elsewhere before what was made is of use, a sentence each.
+    pub to_do: Vec<String>,
     /// `blocked until …` of the failures that end by themselves.
     pub elapsed: Duration,
 }

@@ -26,7 +26,7 @@ use crate::{
 const PROPAGATION: Duration = Duration::from_secs(300);
 /// How long a read that AWS limits is repeated.
 const LOOKING: Duration = Duration::from_secs(60);
-/// How often a create with an unclear answer is tried when nothing is found of it.
+/// How often a create with an unclear answer is tried when nothing is found of it, and a change that is said to be made already.
 const UNCLEAR_ATTEMPTS: u32 = 4;
 
 /// What all operations of a run share.
@@ -39,7 +39,7 @@ pub(super) struct Work<'a> {
     pub events: UnboundedSender<Event>,
     /// One second look for each kind and scope, shared by its creates.
     pub looks: Mutex<Memo>,
-    /// The ids of what creates made, for those that fail later.
+    /// The ids of what stands where an operation began, for those that fail later.
     pub made: Mutex<BTreeMap<Addr, String>>,
     /// What the plan has found at an address and goes past: it is never what stands there now.
     pub passed: BTreeSet<(Addr, String)>,
@@ -55,6 +55,13 @@ impl Work<'_> {
     pub(super) fn say(&self, event: Event) {
         // The receiver lives as long as the run; without it nobody listens any more.
         let _ = self.events.send(event);
+    }
+
+    /// Remembers what stands at an address, for the case that what follows fails.
+    fn note(&self, addr: &Addr, id: &str) {
+        if let Ok(mut made) = self.made.lock() {
+            made.insert(addr.clone(), id.to_owned());
+        }
     }
 
     fn kind(&self, addr: &Addr) -> Result<&dyn AnyKind, Fault> {
@@ -110,9 +117,7 @@ impl Work<'_> {
         }
         match self.create(kind, &cx, want).await? {
             Created::New(id) => {
-                if let Ok(mut made) = self.made.lock() {
-                    made.insert(step.addr.clone(), id.clone());
-                }
+                self.note(&step.addr, &id);
                 let outputs = until_ready(self, kind, &cx, &step.addr, &id, Doing::Creating).await?;
                 if !traits.unfinished {
                     return Ok(Left::Exists { id, outputs });
@@ -208,6 +213,8 @@ impl Work<'_> {
         planned: &[Change],
     ) -> Result<Left, Fault> {
         let (traits, mut began, mut last) = (kind.traits(), Instant::now(), None);
+        let (mut pauses, mut voice) = (Pauses::new(traits.patience, &self.timing), Voice::new(self, &want.addr, doing));
+        self.note(&want.addr, &found.id);
         if matches!(found.life, Life::Making(_)) {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
@@ -230,10 +237,10 @@ impl Work<'_> {
             // Each change may take as long: the patience is with one that does not come about.
             if last.as_ref() != Some(&changes) {
                 (began, last) = (Instant::now(), Some(changes.clone()));
+                pauses = Pauses::new(traits.patience, &self.timing);
             }
             if began.elapsed() > traits.patience.ready {
-                let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-                let message = format!("after {} it still differs in {}", readable(began.elapsed()), paths.join(", "));
+                let message = format!("after {} it still differs in {}", readable(began.elapsed()), paths(&changes));
                 return Err(Fault::new(format!("updating {}", want.addr), Class::Contention, message));
             }
             self.update(kind, cx, &found, want, changes, doing).await?;
@@ -244,6 +251,13 @@ impl Work<'_> {
             match self.look(kind, cx, &want.addr).await? {
                 Some(again) => found = again,
                 None => return Ok(Left::Exists { id: found.id, outputs }),
+            }
+            // What was set reads back late (field guide 2.1 item 5): it is not set again before a second look.
+            let left = diff(&found.spec, &want.spec);
+            if !left.is_empty() && last.as_ref() == Some(&left) {
+                voice.tell(&format!("not read back yet: {}", paths(&left)));
+                pauses.pause().await;
+                found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
             }
         }
     }
@@ -262,7 +276,10 @@ impl Work<'_> {
         let (mut found, mut changes) = (found.clone(), changes);
         for attempt in 1.. {
             let Err(fault) = kind.update(cx, &found, want, &changes).await else { return Ok(()) };
-            let repeat = matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
+            // "Already there" is what an earlier try of the same change says whose answer was lost.
+            let was_done = fault.class == Class::Exists && attempt < UNCLEAR_ATTEMPTS;
+            let repeat =
+                was_done || matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
             if !repeat || voice.elapsed() > patience.ready {
                 return Err(fault);
             }
@@ -347,22 +364,24 @@ impl Work<'_> {
             if !matches!(fault.class, Class::InUse | Class::Contention | Class::Throttled | Class::Unclear | Class::Limit) {
                 return Err(fault);
             }
-            let mut now = fault.to_string();
+            let (mut now, mut until, mut last) = (fault.to_string(), patience.gone, ":");
             if fault.class == Class::InUse {
                 let holders = kind.holders(&cx.afresh(), found).await.unwrap_or_default();
                 let names: Vec<&str> = holders.iter().map(|holder| holder.what.as_str()).collect();
+                let for_good = holders.iter().any(|holder| !holder.leaves_by_itself);
                 if !names.is_empty() {
                     now = format!("held by {}", names.join(", "));
+                    until = self.timing.longest_hold.map_or(until, |longest| until.min(longest));
+                    last = " AWS has not let go of it: it is still";
                 }
-                let for_good = holders.iter().any(|holder| !holder.leaves_by_itself);
                 held_for_good = if for_good { held_for_good + 1 } else { 0 };
                 // Nobody will remove somebody else's thing for us: say so instead of waiting for the whole patience.
                 if held_for_good >= 3 {
                     return Err(Fault { message: Some(now), ..fault });
                 }
             }
-            if voice.elapsed() > patience.gone {
-                return Err(Fault { message: Some(format!("after {}: {now}", readable(voice.elapsed()))), ..fault });
+            if voice.elapsed() > until {
+                return Err(Fault { message: Some(format!("after {}{last} {now}", readable(voice.elapsed()))), ..fault });
             }
             voice.tell(&now);
             self.retry(addr, fault, attempt, &mut pauses).await;
@@ -397,6 +416,10 @@ fn not_taken(now: &Found<Doc>, want: &Want<Doc>) -> Result<(), Fault> {
     let Some(other) = other_stack(now, &want.spec) else { return Ok(()) };
     let message = format!("`{}` carries the mark of stack `{other}` by now; it is left alone", now.id);
     Err(Fault::new(format!("changing {}", want.addr), Class::Invalid, message))
+}
+
+fn paths(changes: &[Change]) -> String {
+    changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a change would lose something although no plan has shown it.

@@ -47,7 +47,10 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     let looks = Mutex::new(Memo::default());
     let passed = passed(plan, kinds);
     let removing = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace)).map(|step| step.addr.clone());
-    let cx = &Cx { removing: Arc::new(removing.collect()), ..cx.clone() };
+    let wanted = plan.steps.iter().filter(|step| step.want.is_some()).map(|step| step.addr.clone());
+    let (removing, wanted) = (Arc::new(removing.collect()), Arc::new(wanted.collect()));
+    // What the plan did not find is not looked for again at every step.
+    let cx = &Cx { removing, wanted, sweeps: false, ..cx.clone() };
     let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
     let mut run = Run::new(plan);
     let mut seq = 0;
@@ -104,7 +107,9 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     while let Ok(event) = heard.try_recv() {
         tell(event);
     }
-    run.outcome(began.elapsed())
+    let to_do = run.made.iter().filter_map(|addr| kinds.get(&addr.kind).ok()?.tells(addr, run.known.get(addr)?));
+    let to_do = to_do.collect();
+    run.outcome(to_do, began.elapsed())
 }
 
 /// What was found at an address and is not what will stand there: what is being replaced, and what has to go beside it.
@@ -232,6 +237,8 @@ struct Run<'a> {
     known: BTreeMap<Addr, Outputs>,
     exists: BTreeMap<Addr, String>,
     failures: Vec<(Addr, Fault)>,
+    /// What creates have made.
+    made: Vec<Addr>,
     tally: Tally,
     stopped: Option<Stop>,
 }
@@ -259,6 +266,7 @@ impl<'a> Run<'a> {
                 .collect(),
             exists: found().filter(|(_, found)| found.ours).map(|(step, found)| (step.addr.clone(), found.id.clone())).collect(),
             failures: Vec::new(),
+            made: Vec::new(),
             tally: Tally::default(),
             stopped: None,
         }
@@ -297,6 +305,9 @@ impl<'a> Run<'a> {
                 let id = match left {
                     Left::Exists { id, outputs } => {
                         self.known.insert(addr.clone(), outputs);
+                        if doing == Doing::Creating {
+                            self.made.push(addr.clone());
+                        }
                         self.exists.insert(addr.clone(), id.clone());
                         Some(id)
                     }
@@ -374,9 +385,10 @@ impl<'a> Run<'a> {
         Some((self.plan.steps[op.step()?].addr.clone(), doing))
     }
 
-    fn outcome(mut self, elapsed: Duration) -> Outcome {
+    fn outcome(mut self, to_do: Vec<String>, elapsed: Duration) -> Outcome {
         let ended = self.tally.done + self.tally.failed + self.tally.skipped;
         self.tally.left = self.plan.graph.ops.len().saturating_sub(ended);
-        Outcome { tally: self.tally, stopped: self.stopped, exists: self.exists.into_iter().collect(), failures: self.failures, elapsed }
+        let exists = self.exists.into_iter().collect();
+        Outcome { tally: self.tally, stopped: self.stopped, exists, failures: self.failures, to_do, elapsed }
     }
 }

@@ -103,7 +103,7 @@ pub(super) async fn until_ready(
         };
         if voice.elapsed() > patience.ready {
             let message = format!("after {} it is still {now}", readable(voice.elapsed()));
-            return Err(Fault::new(READY, Class::Unclear, message));
+            return Err(Fault::new(READY, Class::Contention, message));
         }
         voice.tell(&now);
         pauses.pause().await;
@@ -123,7 +123,7 @@ pub(super) async fn until_gone(work: &Work<'_>, kind: &dyn AnyKind, cx: &Cx, add
         };
         if voice.elapsed() > patience.gone {
             let message = format!("after {} it is {now}", readable(voice.elapsed()));
-            return Err(Fault::new(format!("waiting until {addr} is gone"), Class::Unclear, message));
+            return Err(Fault::new(format!("waiting until {addr} is gone"), Class::Contention, message));
         }
         voice.tell(&now);
         pauses.pause().await;

@@ -156,7 +156,7 @@ const THROTTLED: [&str; 13] = [
     "TooManyRequests",
     "TooManyRequestsException",
 ];
-const CONTENTION: [&str; 13] = [
+const CONTENTION: [&str; 16] = [
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConcurrentUpdateException",
@@ -165,16 +165,32 @@ const CONTENTION: [&str; 13] = [
     "ContinuousBackupsUnavailableException",
     // Application Auto Scaling does not reach what it is to scale, for a while after that was made (field guide 7.4 item 5).
     "FailedResourceAccessException",
+    "HealthCheckVersionMismatch",
     "IncorrectState",
     "IncorrectInstanceState",
     "InvalidState",
     "OperationAborted",
+    // CloudWatch Logs: "a conflicting operation is currently in progress" (field guide 6 item 5).
+    "OperationAbortedException",
     "PriorRequestNotComplete",
     "ReplicatedWriteConflictException",
+    // ACM is still working on the certificate (ACM API reference, "RequestInProgressException").
+    "RequestInProgressException",
     "TransactionInProgressException",
 ];
-const IN_USE: [&str; 5] = ["DependencyViolation", "DeleteConflict", "InvalidGroup.InUse", "InvalidIPAddress.InUse", "ResourceInUse"];
-const EXISTS: [&str; 6] = [
+const IN_USE: [&str; 7] = [
+    "DependencyViolation",
+    "DeleteConflict",
+    "HealthCheckInUse",
+    "HostedZoneNotEmpty",
+    "InvalidGroup.InUse",
+    "InvalidIPAddress.InUse",
+    "ResourceInUse",
+];
+const EXISTS: [&str; 9] = [
+    "DuplicateListener",
+    "DuplicateLoadBalancerName",
+    "DuplicateTargetGroupName",
     "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate",
     "Resource.AlreadyAssociated",
@@ -182,8 +198,17 @@ const EXISTS: [&str; 6] = [
     "TableAlreadyExistsException",
     "EntityAlreadyExists",
 ];
-const NOT_FOUND: [&str; 2] = ["Gateway.NotAttached", "NoSuchEntity"];
-const LIMIT: [&str; 3] = ["LimitExceeded", "ServiceQuotaExceededException", "InsufficientFreeAddressesInSubnet"];
+const NOT_FOUND: [&str; 5] = ["Gateway.NotAttached", "NoSuchChange", "NoSuchEntity", "NoSuchHealthCheck", "NoSuchHostedZone"];
+const LIMIT: [&str; 8] = [
+    "LimitExceeded",
+    "ServiceQuotaExceededException",
+    "InsufficientFreeAddressesInSubnet",
+    "TooManyHealthChecks",
+    "TooManyHostedZones",
+    "TooManyListeners",
+    "TooManyLoadBalancers",
+    "TooManyTargetGroups",
+];
 const UNCLEAR: [&str; 9] = [
     "InternalError",
     "InternalFailure",
@@ -200,6 +225,9 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     let is = |name: &str| code.eq_ignore_ascii_case(name);
     let any = |names: &[&str]| names.iter().any(|name| is(name));
     let lower = code.to_ascii_lowercase();
+    if is("ResourceInUseException") && op.starts_with("acm:") {
+        return Class::InUse;
+    }
     if is("ResourceInUseException") {
         // DynamoDB says the same of a name that is taken and of a table that is busy (field guide 3.1 items 2 and 5).
         return if op == "dynamodb:CreateTable" { Class::Exists } else { Class::Contention };
@@ -213,6 +241,11 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     }
     if is("ValidationException") {
         return validation(message);
+    }
+    if op.starts_with("ecs:")
+        && let Some(class) = containers(code, message)
+    {
+        return class;
     }
     if any(&DENIED) {
         Class::Denied
@@ -260,6 +293,35 @@ fn validation(message: &str) -> Class {
     }
 }
 
+/// ECS says most things with two codes, `InvalidParameterException` and `ClientException`, and only its text tells them apart; it
+/// also answers "not there" without a code of that name (field guide 5 item 5, 7.1 items 3 and 6, 7.3 items 2, 3 and 6).
+fn containers(code: &str, message: &str) -> Option<Class> {
+    let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    match code {
+        "ClusterContainsServicesException"
+        | "ClusterContainsTasksException"
+        | "ClusterContainsContainerInstancesException"
+        | "ClusterContainsCapacityProviderException" => Some(Class::InUse),
+        "UpdateInProgressException" => Some(Class::Contention),
+        "InvalidParameterException" | "ClientException" if says(&["was not idempotent"]) => Some(Class::Exists),
+        "InvalidParameterException" | "ClientException" if says(&NOT_YET) => Some(Class::Contention),
+        "InvalidParameterException" | "ClientException" if says(&NOT_THERE) => Some(Class::NotFound),
+        _ => None,
+    }
+}
+
+/// What ECS says of roles that have not reached it, of target groups whose listener has not, and of services on their way out.
+const NOT_YET: [&str; 6] = [
+    "still Draining",
+    "Unable to assume the service linked role",
+    "verify that the ECS service role being passed has the proper permissions",
+    "does not have an associated load balancer",
+    "while deployments are active",
+    "while it is scaled above 0",
+];
+/// What ECS says of task definitions that are not there.
+const NOT_THERE: [&str; 2] = ["Unable to describe task definition", "The specified task definition does not exist"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +334,9 @@ mod tests {
         let often = "Time to live has been modified multiple times within a fixed interval";
         let less = "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day.";
         let class = "Updates to TableClass are limited to 2 times in 30 day(s)";
+        let draining = "Unable to Start a service that is still Draining.";
+        let listener = "The target group with targetGroupArn arn does not have an associated load balancer.";
+        let linked = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
         let cases: &[(&str, &str, &str, u16, Class)] = &[
             ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
             ("ec2:CreateSubnet", "InvalidSubnetId.NotFound", "", 400, Class::NotFound),
@@ -280,6 +345,14 @@ mod tests {
             ("dynamodb:DescribeTable", "ResourceNotFoundException", "", 400, Class::NotFound),
             ("dynamodb:DescribeContinuousBackups", "TableNotFoundException", "", 400, Class::NotFound),
             ("dynamodb:UpdateTable", "ValidationException", "replicas were not part of the global table", 400, Class::NotFound),
+            ("acm:DeleteCertificate", "ResourceInUseException", "", 400, Class::InUse),
+            ("acm:AddTagsToCertificate", "RequestInProgressException", "", 400, Class::Contention),
+            ("elasticloadbalancing:DeleteTargetGroup", "ResourceInUse", "", 400, Class::InUse),
+            ("elasticloadbalancing:CreateListener", "DuplicateListener", "", 400, Class::Exists),
+            ("elasticloadbalancing:CreateListener", "CertificateNotFound", "", 400, Class::NotFound),
+            ("elasticloadbalancing:CreateListener", "UnsupportedCertificate", "", 400, Class::Invalid),
+            ("elasticloadbalancing:CreateLoadBalancer", "TooManyLoadBalancers", "", 400, Class::Limit),
+            ("elasticloadbalancing:DeleteLoadBalancer", "OperationNotPermitted", "", 400, Class::Invalid),
             ("ec2:DeleteVpc", "dependencyviolation", "", 400, Class::InUse),
             ("dynamodb:CreateTable", "ResourceInUseException", "", 400, Class::Exists),
             ("dynamodb:UpdateTable", "ResourceInUseException", "", 400, Class::Contention),
@@ -311,6 +384,28 @@ mod tests {
             ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),
             ("dynamodb:DeleteTable", "ValidationException", "protected against deletion", 400, Class::Invalid),
             ("ec2:CreateSubnet", "InvalidSubnet.Conflict", "", 400, Class::Invalid),
+            ("route53:ChangeResourceRecordSets", "PriorRequestNotComplete", "", 400, Class::Contention),
+            ("route53:ChangeResourceRecordSets", "InvalidChangeBatch", "", 400, Class::Invalid),
+            ("route53:ChangeResourceRecordSets", "Throttling", "Rate exceeded", 400, Class::Throttled),
+            ("route53:CreateHealthCheck", "HealthCheckAlreadyExists", "", 409, Class::Exists),
+            ("route53:CreateHealthCheck", "TooManyHealthChecks", "", 400, Class::Limit),
+            ("route53:DeleteHealthCheck", "NoSuchHealthCheck", "", 404, Class::NotFound),
+            ("route53:DeleteHostedZone", "HostedZoneNotEmpty", "", 400, Class::InUse),
+            ("logs:CreateLogGroup", "OperationAbortedException", "", 400, Class::Contention),
+            ("logs:CreateLogGroup", "ResourceAlreadyExistsException", "", 400, Class::Exists),
+            ("iam:CreateRole", "EntityAlreadyExists", "", 409, Class::Exists),
+            ("iam:DeleteRole", "DeleteConflict", "", 409, Class::InUse),
+            ("iam:CreateRole", "LimitExceeded", "", 409, Class::Limit),
+            ("ecs:CreateService", "InvalidParameterException", "Creation of service was not idempotent.", 400, Class::Exists),
+            ("ecs:CreateService", "InvalidParameterException", draining, 400, Class::Contention),
+            ("ecs:CreateService", "InvalidParameterException", listener, 400, Class::Contention),
+            ("ecs:CreateService", "InvalidParameterException", "No Container Instances were found", 400, Class::Invalid),
+            ("ecs:CreateCluster", "InvalidParameterException", linked, 400, Class::Contention),
+            ("ecs:DeleteCluster", "ClusterContainsServicesException", "", 400, Class::InUse),
+            ("ecs:DescribeServices", "ClusterNotFoundException", "", 400, Class::NotFound),
+            ("ecs:DescribeTaskDefinition", "ClientException", "Unable to describe task definition.", 400, Class::NotFound),
+            ("ecs:RegisterTaskDefinition", "ClientException", "No Fargate configuration exists", 400, Class::Invalid),
+            ("ecs:CreateService", "ServerException", "", 500, Class::Unclear),
             ("ec2:CreateSubnet", "InternalError", "", 500, Class::Unclear),
             ("ec2:CreateSubnet", "Unavailable", "", 503, Class::Unclear),
             ("ec2:CreateSubnet", "", "", 502, Class::Unclear),

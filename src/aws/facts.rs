@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::Filter;
 use futures::future::join_all;
 
-use super::{Fleet, errors::fault, existing, hedge::first_of, tags::filter};
+use super::{Fleet, dns, errors::fault, existing, hedge::first_of, tags::filter};
 use crate::{
-    resource::{Class, ExistingFacts, Facts, Fault, Region, Zone},
+    resource::{Class, ExistingFacts, ExistingHostedZone, Facts, Fault, Memo, Region, Zone},
     topology::ExistingNetwork,
 };
 
@@ -25,6 +25,16 @@ pub struct Reading {
     pub zones: BTreeMap<Region, Result<Vec<Zone>, Fault>>,
     /// Of the regions for which the topology names a VPC.
     pub existing: BTreeMap<Region, Result<ExistingFacts, Fault>>,
+    /// The hosted zones of the name that the topology has, public and private; nothing when it names none.
+    pub hosted_zones: Option<Result<Vec<HostedZone>, Fault>>,
+}
+
+/// A hosted zone of the topology's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostedZone {
+    /// Without `/hostedzone/`.
+    pub id: String,
+    pub public: bool,
 }
 
 impl Reading {
@@ -36,9 +46,20 @@ impl Reading {
             partition: self.identity.as_ref().ok().map(|identity| identity.partition.clone()),
             zones: known(&self.zones),
             existing: known(&self.existing),
-            hosted_zone: None,
+            hosted_zone: self.hosted_zone(),
             restore: BTreeSet::new(),
             found: BTreeMap::new(),
+        }
+    }
+}
+
+impl Reading {
+    /// The one public zone of that name; nothing when there is none, or nobody can tell which of several is meant.
+    fn hosted_zone(&self) -> Option<ExistingHostedZone> {
+        let zones = self.hosted_zones.as_ref()?.as_ref().ok()?;
+        match zones.iter().filter(|zone| zone.public).collect::<Vec<_>>()[..] {
+            [only] => Some(ExistingHostedZone { id: only.id.clone(), validated: BTreeSet::new() }),
+            _ => None,
         }
     }
 }
@@ -48,13 +69,24 @@ fn known<T: Clone>(read: &BTreeMap<Region, Result<T, Fault>>) -> BTreeMap<Region
 }
 
 /// Reads the account from the first region that tells it, and the zones of all regions and the networks that the topology
-/// refers to side by side.
-pub async fn read(fleet: &Fleet, regions: &[Region], existing: &BTreeMap<Region, ExistingNetwork>) -> Reading {
+/// refers to side by side, and the hosted zone of its name. `memo` shares the answer about the zone with the kinds.
+pub async fn read(
+    fleet: &Fleet,
+    memo: &Memo,
+    regions: &[Region],
+    (existing, zone): (&BTreeMap<Region, ExistingNetwork>, Option<&str>),
+) -> Reading {
     let zones = join_all(regions.iter().map(|region| async move { (region.clone(), zones(fleet, region).await) }));
     let existing = existing.iter().map(|(region, named)| async move { (region.clone(), existing::read(fleet, region, named).await) });
     let identity = first_of(regions, |region| async move { identity(fleet, &region).await });
-    let (identity, zones, existing) = tokio::join!(identity, zones, join_all(existing));
-    Reading { identity, zones: zones.into_iter().collect(), existing: existing.into_iter().collect() }
+    let hosted_zones = async {
+        let seen = dns::zones_named(fleet, memo, regions, zone?).await;
+        let read =
+            |zone: &aws_sdk_route53::types::HostedZone| HostedZone { id: dns::bare(zone.id()).to_owned(), public: dns::is_public(zone) };
+        Some(seen.map(|zones| zones.iter().map(read).collect()))
+    };
+    let (identity, zones, existing, hosted_zones) = tokio::join!(identity, zones, join_all(existing), hosted_zones);
+    Reading { identity, zones: zones.into_iter().collect(), existing: existing.into_iter().collect(), hosted_zones }
 }
 
 async fn identity(fleet: &Fleet, region: &Region) -> Result<Identity, Fault> {

@@ -15,8 +15,9 @@ use aws_smithy_runtime_api::client::{
 
 use super::{
     connect::endpoints_are_loopback,
-    pace::{ENDPOINT_BURST, EXPIRY_BURST, EXPIRY_EVERY, Pace},
+    pace::{DNS_BURST, ENDPOINT_BURST, EXPIRY_BURST, EXPIRY_EVERY, Pace},
     wire::{Meter, Wire},
+    zone::{Zone, Zones},
 };
 use crate::resource::{Region, Timing};
 
@@ -50,6 +51,8 @@ struct Inner {
     clients: Mutex<BTreeMap<Region, Clients>>,
     endpoints: Pace,
     expiry: Pace,
+    dns: Pace,
+    zones: Zones,
 }
 
 impl Inner {
@@ -61,6 +64,8 @@ impl Inner {
             clients: Mutex::default(),
             endpoints: Pace::new(ENDPOINT_BURST, timing.endpoint_every),
             expiry: Pace::new(EXPIRY_BURST, EXPIRY_EVERY),
+            dns: Pace::new(DNS_BURST, timing.dns_every),
+            zones: Zones::default(),
         }
     }
 }
@@ -152,6 +157,18 @@ impl Fleet {
     /// Waits until a read of TTL in that region fits into what DynamoDB lets through.
     pub async fn expiry_turn(&self, region: &Region) {
         self.0.expiry.turn(region).await;
+    }
+
+    /// The client of Route 53 for a region, as soon as it takes another call: its limit is one for the account.
+    pub async fn route53(&self, region: &Region) -> aws_sdk_route53::Client {
+        self.0.dns.turn(&Region::new("everywhere")).await;
+        self.region(region).route53
+    }
+
+    /// What is under way in a hosted zone: one for all who change it in this run.
+    #[must_use]
+    pub fn zone(&self, id: &str) -> Arc<Zone> {
+        self.0.zones.of(id)
     }
 
     /// How often what was called.

@@ -16,6 +16,8 @@ pub const ENDPOINT_BURST: u32 = 4;
 /// and what follows it within a second stay below.
 pub const EXPIRY_BURST: u32 = 3;
 pub const EXPIRY_EVERY: Duration = Duration::from_millis(150);
+/// Calls to Route 53 at once, of any kind; how the rest follows stands in `Timing`.
+pub const DNS_BURST: u32 = 2;
 
 /// A bucket of calls for each region, refilled one at a time.
 #[derive(Debug)]

@@ -141,9 +141,11 @@ pub async fn marks(cx: &Cx, region: &Region, member: &Member) -> Result<Marks, F
             let ask = cx.fleet.region(region).dynamodb.list_tags_of_resource().resource_arn(&member.arn).set_next_token(token);
             let page = match ask.send().await.map_err(fault("dynamodb:ListTagsOfResource")) {
                 Ok(page) => page,
-                // A table that went meanwhile may be answered like one whose tags may not be read: only the table itself can tell.
-                Err(refused) if refused.class == Class::Denied && self::member(&cx.afresh(), region, name).await?.is_none() => {
-                    return Err(Fault { class: Class::NotFound, ..refused });
+                // A table that goes or went meanwhile may be answered like one whose tags may not be read: only itself can tell.
+                Err(refused) if refused.class == Class::Denied => {
+                    let now = self::member(&cx.afresh(), region, name).await?;
+                    let is_going = now.is_none_or(|now| now.word() == "DELETING");
+                    return Err(if is_going { Fault { class: Class::NotFound, ..refused } } else { refused });
                 }
                 Err(refused) => return Err(refused),
             };

@@ -49,8 +49,13 @@ pub fn filter(name: &str, value: &str) -> ec2::Filter {
 #[must_use]
 pub fn ours(cx: &Cx, kind: &str, tags: &[ec2::Tag]) -> Option<(Addr, Tags)> {
     let marks = owner::read(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))));
-    let addr = marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == kind && addr.scope == cx.scope)?.clone();
-    Some((addr, marks.tags))
+    Some((addr_of(cx, kind, &marks)?, marks.tags))
+}
+
+/// The address in marks, when they are this stack's and of that kind, in the scope that is looked at.
+#[must_use]
+pub fn addr_of(cx: &Cx, kind: &str, marks: &Marks) -> Option<Addr> {
+    marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == kind && addr.scope == cx.scope).cloned()
 }
 
 /// Whether an EC2 resource of that kind is this stack's in the scope that is looked at.

@@ -12,6 +12,7 @@ use crate::{
         Connect, Fleet, connect,
         inject::{Injector, Spec},
     },
+    sandbox,
     topology::{self, Model},
     view,
 };
@@ -101,6 +102,18 @@ impl Common {
             recorder: None,
         };
         Ok(connect(options).await?)
+    }
+
+    /// The same; a sandbox is given what a topology takes for granted in AWS, but for a removal.
+    ///
+    /// # Errors
+    /// The same, and what a sandbox refused.
+    pub async fn fleet_for(&self, model: &Model, destroy: bool) -> Result<Fleet> {
+        let fleet = self.fleet().await?;
+        if self.sandbox && !destroy {
+            sandbox::ensure_zone(&fleet, model, &mut super::sandbox::tell).await?;
+        }
+        Ok(fleet)
     }
 }
 

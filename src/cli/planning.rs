@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::{
     aws::{self, Fleet, facts, sweep},
+    kinds::route53::validation_record::validated_by_others,
     plan::{
-        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, existing,
-        guard, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
+        Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
+        existing, guard, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
     },
     resource::{Addr, Class, Cx, Doc, Facts, Found, Kinds, Region, Scope},
     topology::Model,
@@ -55,6 +56,7 @@ pub struct Planned {
 pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> {
     let (kinds, model, read_at) = (crate::kinds::all(), Arc::new(model), Instant::now());
     let mut cx = Cx::new(model.clone(), fleet.clone());
+    cx.sweeps = !asked.no_sweep && !asked.offline;
     let regions = model.rollout_order();
     let mut plan = Plan { stack: model.stack.clone(), destroy: asked.destroy, ..Plan::default() };
     let (mut facts, observed) = if asked.offline { offline(&model, &regions) } else { read(&model, &cx, &kinds, asked, &mut plan).await? };
@@ -64,7 +66,13 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.regions = observed.regions;
     let answered = plan.regions.iter().filter(|(_, state)| state.state == Reach::Reachable);
     cx.regions = Arc::new(answered.map(|(region, _)| region.clone()).collect());
-    let wants = if asked.destroy { Vec::new() } else { kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect() };
+    let mut wants: Vec<_> = if asked.destroy { Vec::new() } else { kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect() };
+    if let Some(why) = &observed.global_silence {
+        // What has no region is unknown now: what is made beside it could be a second one.
+        for want in wants.iter_mut().filter(|want| want.addr.scope == Scope::Global) {
+            want.hold.get_or_insert(format!("it has no region, and what has none could not be read: {why}"));
+        }
+    }
     let held: BTreeMap<Addr, String> = wants.iter().filter_map(|want| Some((want.addr.clone(), want.hold.clone()?))).collect();
     let decided = decide(&kinds, wants, observed.found, &plan.regions, &asked.adopt)?;
     plan.findings.extend(decided.findings);
@@ -126,10 +134,14 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     // What a destroy leaves alone is no reason to stop it.
     let none = BTreeMap::new();
     let named = model.network.as_ref().filter(|_| !asked.destroy).map_or(&none, |network| &network.existing);
-    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &regions, named));
+    let zone = model.dns.as_ref().filter(|_| !asked.destroy).map(|dns| dns.zone.name.as_str());
+    let (mut unswept, seen) = (None, facts::read(&cx.fleet, &cx.memo, &regions, (named, zone)));
     let search = async {
-        let (searched, fault) = search.await;
+        let (search, named) = tokio::join!(search, aws::dns::regions_of_records(cx));
+        let (mut searched, fault) = search;
         unswept = fault;
+        // What Route 53 refused is told by those who read the records.
+        searched.hits.extend(named.unwrap_or_default());
         searched
     };
     let (reading, mut observed) = tokio::join!(seen, observe(kinds, cx, &regions, search));
@@ -146,6 +158,9 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     let refused = reading.zones.iter().filter_map(|(region, zones)| Some((region, zones.as_ref().err()?)));
     let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
     observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "availability zones", fault.clone())));
+    let refused = reading.hosted_zones.iter().filter_map(|zones| zones.as_ref().err());
+    let refused = refused.filter(|fault| fault.class != Class::Unclear);
+    observed.faults.extend(refused.map(|fault| (Scope::Global, "hosted zone", fault.clone())));
     let refused = reading.existing.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
     let refused = refused.filter(|(_, fault)| fault.class != Class::Unclear);
     observed.faults.extend(refused.map(|(region, fault)| (Scope::from(region), "existing network", fault.clone())));
@@ -155,6 +170,13 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
             format!("  {scope}/{kind}: {fault}{advice}")
         });
         bail!("AWS refused to be read, so nothing can be planned:\n{}", list.collect::<Vec<_>>().join("\n"));
+    }
+    if let Some(why) = &observed.global_silence {
+        // Its control plane is in one region; where the file has that, it counts as the one that is silent.
+        let home = Region::new(aws::dns::HOME);
+        let in_file = regions.contains(&home);
+        observed.found.retain(|found| found.addr.region() != Some(&home));
+        observed.regions.insert(home, RegionState { state: Reach::Unreachable, detail: Some(why.clone()), in_file });
     }
     for (region, state) in observed.regions.iter_mut().filter(|(_, state)| state.in_file) {
         let failed = reading.zones.get(region).and_then(|zones| zones.as_ref().err());
@@ -183,8 +205,30 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
         plan.findings.push(finding);
     }
     let mut facts = reading.facts();
+    plan.findings.extend(zones(model, cx, &reading, &mut facts).await);
     facts.found = observed.found.iter().map(|found| (found.addr.clone(), found.clone())).collect();
     Ok((facts, observed))
+}
+
+/// What there is to say about the zone of the topology, and about those that were searched for records it no longer has.
+async fn zones(model: &Model, cx: &Cx, reading: &facts::Reading, facts: &mut Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Ok(elsewhere) = aws::dns::elsewhere(cx).await
+        && !elsewhere.not_searched.is_empty()
+    {
+        let message = format!("not searched for records of this stack: {}", elsewhere.not_searched.join(", "));
+        findings.push(note("dns::not-searched", message));
+    }
+    let Some(Ok(named)) = &reading.hosted_zones else { return findings };
+    let public: Vec<String> = named.iter().filter(|zone| zone.public).map(|zone| zone.id.clone()).collect();
+    let mut seen = dns::ZonesSeen { private: named.len() - public.len(), public, foreign: Vec::new() };
+    if let Some(zone) = &mut facts.hosted_zone {
+        // A zone that does not list is told by the kinds that read it.
+        seen.foreign = aws::dns::foreign_records(cx, &zone.id).await.unwrap_or_default();
+        zone.validated = validated_by_others(cx, &zone.id).await.unwrap_or_default();
+    }
+    findings.extend(dns::check(model, &seen));
+    findings
 }
 
 /// Whether what the plan makes fits into the account's quotas; asked only for what is made, and never for long.

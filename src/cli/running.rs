@@ -163,7 +163,7 @@ impl PlanArgs {
             allowed: self.loss.allow_data_loss,
             ..Asked::default()
         };
-        let fleet = if self.offline { Fleet::offline() } else { common.fleet().await? };
+        let fleet = if self.offline { Fleet::offline() } else { common.fleet_for(&model, self.destroy).await? };
         let plan = planning::plan(model, fleet.clone(), &asked).await?.plan;
         match self.format {
             Format::Json => println!("{:#}", json::plan(&plan)),
@@ -186,7 +186,7 @@ impl GraphArgs {
             Ok(model) => model,
             Err(exit) => return Ok(exit),
         };
-        let fleet = if self.offline { Fleet::offline() } else { common.fleet().await? };
+        let fleet = if self.offline { Fleet::offline() } else { common.fleet_for(&model, false).await? };
         let plan = planning::plan(model, fleet, &Asked { offline: self.offline, ..Asked::default() }).await?.plan;
         match self.format {
             Picture::Dot => print!("{}", graph::dot(&plan)),
@@ -248,7 +248,7 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     }
     let rollout = model.clone();
     let plan = async {
-        let fleet = common.fleet().await?;
+        let fleet = common.fleet_for(&model, asked.destroy).await?;
         Ok::<_, anyhow::Error>((planning::plan(model, fleet.clone(), &asked).await?, fleet))
     };
     let (planned, fleet) = plan.await.inspect_err(|_| unplanned(format, Exit::Failed))?;
@@ -367,7 +367,10 @@ fn unplanned(format: Format, exit: Exit) {
 fn finish(format: Format, word: &'static str, exit: Exit, plan: &Plan, outcome: Option<&Outcome>, last: u64) {
     if format == Format::Json {
         let summary = outcome.map_or_else(|| serde_json::json!(plan.summary()), |outcome| json::tally(&outcome.tally));
-        let extra = serde_json::Map::new();
+        let mut extra = serde_json::Map::new();
+        if let Some(outcome) = outcome.filter(|outcome| !outcome.to_do.is_empty()) {
+            extra.insert("to_do".to_owned(), serde_json::json!(outcome.to_do));
+        }
         let end = Finished { at: Timestamp::now(), seq: last + 1, outcome: word, exit_code: exit as u8, summary, extra };
         println!("{}", json::finished(&end));
     }

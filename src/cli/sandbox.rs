@@ -133,6 +133,7 @@ fn print_exports(running: &Running) {
     }
 }
 
-fn tell(message: &str) {
+/// Says on stderr what the sandbox does.
+pub fn tell(message: &str) {
     anstream::eprintln!("sandbox: {message}");
 }

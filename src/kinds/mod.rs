@@ -40,6 +40,31 @@ kinds! {
     dynamodb {
         table::Table,
     }
+    acm {
+        certificate::Certificate,
+    }
+    elasticloadbalancingv2 {
+        load_balancer::LoadBalancer,
+        target_group::TargetGroup,
+        listener::Listener,
+    }
+    iam {
+        role::Role,
+    }
+    logs {
+        log_group::LogGroup,
+    }
+    ecs {
+        cluster::Cluster,
+        task_definition::TaskDefinition,
+        service::Service,
+    }
+    route53 {
+        hosted_zone::HostedZone,
+        health_check::HealthCheck,
+        record::Record,
+        validation_record::ValidationRecord,
+    }
     applicationautoscaling {
         scalable_target::ScalableTarget,
         scaling_policy::ScalingPolicy,

@@ -5,12 +5,12 @@ use petgraph::{algo::toposort, graph::DiGraph};
 use serde_json::json;
 
 use super::{
-    Action, Cycle, Finding, RegionState, Severity, Step,
+    Action, Cycle, Finding, Reach, RegionState, Severity, Step,
     foreign::foreign,
     halves::{self, Here, by_address, sort_out},
 };
 use crate::resource::{
-    Addr, Change, Doc, Fault, Found, Kinds, Life, Link, Region, Replace, Traits, Want,
+    Addr, AnyKind, Change, Doc, Fault, Found, Kinds, Leans, Life, Link, Region, Replace, Traits, Want,
     doc::{diff, links, resolve, tags_of},
 };
 
@@ -82,17 +82,18 @@ pub fn decide(
         decided.take(&asked.traits, step, beside);
     }
     for (addr, here) in found {
-        let traits = match kinds.get(&addr.kind) {
-            Ok(kind) => kind.traits(),
+        let kind = match kinds.get(&addr.kind) {
+            Ok(kind) => kind,
             Err(fault) => {
                 decided.findings.push(finding("plan::unknown-kind", Severity::Error, &addr, fault.to_string(), None));
                 continue;
             }
         };
+        let traits = kind.traits();
         match sort_out(&traits, None, here) {
-            Here::One(one) => decided.steps.extend(one.map(|one| unwanted(&traits, *one))),
+            Here::One(one) => decided.steps.extend(one.map(|one| unneeded(&**kind, regions, *one))),
             Here::Halves(one, beside) => {
-                let step = unwanted(&traits, *one);
+                let step = unneeded(&**kind, regions, *one);
                 decided.take(&traits, step, beside);
             }
             Here::Doubled(mut here) => {
@@ -345,6 +346,22 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
             step.changes = changes;
         }
     }
+}
+
+/// What the topology does not have, unless somebody in a region that did not answer may still be using it.
+fn unneeded(kind: &dyn AnyKind, regions: &BTreeMap<Region, RegionState>, found: Found<Doc>) -> Step {
+    let is_silent = |region: &Region| regions.get(region).is_some_and(|at| at.state.is_silent());
+    let silent = match kind.leans(&found) {
+        Leans::OnNothing => None,
+        Leans::On(region) => Some(region).filter(is_silent),
+        Leans::OnAll => regions.iter().find(|(_, at)| at.state == Reach::Unreachable).map(|(region, _)| region.clone()),
+    };
+    let mut step = unwanted(&kind.traits(), found);
+    if let Some(region) = silent.filter(|_| step.action == Action::Delete) {
+        (step.action, step.changes, step.waiting) = (Action::Hold, Vec::new(), None);
+        step.why = format!("{region} did not answer, and something there may still be using it");
+    }
+    step
 }
 
 fn unwanted(traits: &Traits, found: Found<Doc>) -> Step {

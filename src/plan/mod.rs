@@ -3,6 +3,7 @@
 //! In: wants, what was found, and which regions answered. Out: a [`Plan`] of steps and a graph of operations. Pure and
 //! synchronous but for `observe`, which is the only part of planning that talks to AWS.
 mod decide;
+pub mod dns;
 pub mod existing;
 mod foreign;
 mod guard;

@@ -27,6 +27,8 @@ pub struct Searched {
 pub struct Observed {
     pub found: Vec<Found<Doc>>,
     pub regions: BTreeMap<Region, RegionState>,
+    /// Why what has no region could not be read: nobody answered.
+    pub global_silence: Option<String>,
     /// Reads that a region refused (rather than did not answer): nothing can be planned while there is one.
     pub faults: Vec<(Scope, &'static str, Fault)>,
 }
@@ -76,6 +78,8 @@ impl Observed {
                 (Some(_), false) => Reach::NotSearched,
             };
             self.regions.insert(region.clone(), RegionState { state, detail: answer.silent.clone(), in_file });
+        } else {
+            self.global_silence.clone_from(&answer.silent);
         }
         // Half an answer is no answer: what a silent region did tell is not planned with.
         if answer.silent.is_none() {

@@ -22,10 +22,16 @@ pub struct Cx {
     pub regions: Arc<BTreeSet<Region>>,
     /// What the plan removes or makes anew: what can only go together is removed together only where all of it is here.
     pub removing: Arc<BTreeSet<Addr>>,
+    /// What the plan wants, made already or not.
+    pub wanted: Arc<BTreeSet<Addr>>,
+    /// Whether also places are searched that the topology does not name.
+    pub sweeps: bool,
     /// The clients of every region.
     pub fleet: Fleet,
     /// Reads shared by several kinds within one observation.
     pub memo: Memo,
+    /// What this run has asked AWS for and has to recognise later.
+    pub asked: Asked,
 }
 
 impl Cx {
@@ -39,8 +45,11 @@ impl Cx {
             model,
             regions: Arc::default(),
             removing: Arc::default(),
+            wanted: Arc::default(),
+            sweeps: false,
             fleet,
             memo: Memo::default(),
+            asked: Asked::default(),
         }
     }
 
@@ -62,6 +71,35 @@ impl Cx {
     /// A bug: a regional kind was run in the global scope.
     pub fn region(&self) -> Result<&Region, Fault> {
         self.scope.region().ok_or_else(|| Fault::bug("a regional kind was asked about the global scope"))
+    }
+}
+
+/// What a run has asked AWS for, by AWS's identifier: where AWS may go back on it by itself (a deployment that is rolled back), what
+/// stands there later is judged by it. A run that was killed forgets; the next plan sees the difference.
+#[derive(Clone, Default)]
+pub struct Asked(Arc<std::sync::Mutex<HashMap<String, (String, bool)>>>);
+
+impl Asked {
+    /// Remembers what was asked for last. It has not been seen yet.
+    pub fn remember(&self, id: &str, what: &str) {
+        self.lock().insert(id.to_owned(), (what.to_owned(), false));
+    }
+
+    /// What was asked for, and whether AWS has ever shown it.
+    #[must_use]
+    pub fn of(&self, id: &str) -> Option<(String, bool)> {
+        self.lock().get(id).cloned()
+    }
+
+    /// AWS has shown what was asked for.
+    pub fn seen(&self, id: &str) {
+        if let Some((_, seen)) = self.lock().get_mut(id) {
+            *seen = true;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, bool)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -44,6 +44,8 @@ pub struct ExistingFacts {
 pub struct ExistingHostedZone {
     /// Without `/hostedzone/`.
     pub id: String,
+    /// The domains for which somebody else's record in it says already what ACM wants to see.
+    pub validated: BTreeSet<String>,
 }
 
 /// Read first, then given to `Kind::desired`.

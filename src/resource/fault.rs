@@ -67,7 +67,7 @@ impl Fault {
             Class::Limit => "ask AWS for a higher quota or remove what is not needed, then run the same command again".to_owned(),
             Class::Unclear => "AWS gave no clear answer; run the same command again: what was done is found by its tags".to_owned(),
             Class::InUse => "remove what still uses it, then run the same command again".to_owned(),
-            Class::Contention => "another change is in flight; wait for it, then run the same command again".to_owned(),
+            Class::Contention => "AWS is still busy with it; wait for it, then run the same command again".to_owned(),
             Class::Unhealthy => {
                 "mend what keeps it from getting healthy (AWS's reason is above), then run the same command again".to_owned()
             }

@@ -96,6 +96,16 @@ pub enum Traffic {
     Answers,
 }
 
+/// Without whose answer a found thing that is not wanted any more stays: somebody there may still be using it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leans {
+    /// It is used in its own scope only.
+    OnNothing,
+    On(Region),
+    /// Every region of the topology.
+    OnAll,
+}
+
 /// Something that keeps a thing from being removed, for the reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -186,6 +196,14 @@ pub trait Kind: Send + Sync + 'static {
     fn posture(&self, _model: &Model, _found: &[Found<Self::Spec>]) -> Vec<Posture> {
         Vec::new()
     }
+    /// Without whose answer a found thing is not removed.
+    fn leans(&self, _found: &Found<Self::Spec>) -> Leans {
+        Leans::OnNothing
+    }
+    /// What people have to do elsewhere before a thing that was just made is of use; told when the run is over.
+    fn tells(&self, _addr: &Addr, _outputs: &Outputs) -> Option<String> {
+        None
+    }
     /// What keeps a found thing from being removed.
     fn holders(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Holder>, Fault>> + Send {
         async { Ok(Vec::new()) }
@@ -235,6 +253,8 @@ pub trait AnyKind: Send + Sync {
     fn traffic(&self, found: &Found<Doc>) -> Traffic;
     fn also_in(&self, found: &Found<Doc>) -> Vec<Region>;
     fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture>;
+    fn leans(&self, found: &Found<Doc>) -> Leans;
+    fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
 }
@@ -345,6 +365,14 @@ impl<K: Kind> AnyKind for Erased<K> {
     fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture> {
         let found: Vec<_> = found.iter().filter_map(|found| typed_found(found).ok()).collect();
         self.0.posture(model, &found)
+    }
+
+    fn leans(&self, found: &Found<Doc>) -> Leans {
+        typed_found(found).map_or(Leans::OnAll, |found| self.0.leans(&found))
+    }
+
+    fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String> {
+        self.0.tells(addr, outputs)
     }
 
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>> {

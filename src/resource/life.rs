@@ -77,8 +77,20 @@ pub struct Timing {
     pub longest_pause_between_looks: Option<Duration>,
     /// Cuts how long anything may take to appear; none: the kinds' own.
     pub longest_absence: Option<Duration>,
+    /// Cuts how long something that goes by itself may hold back a removal; none: the kinds' own patience.
+    pub longest_hold: Option<Duration>,
     /// One call for a VPC endpoint may be sent each.
     pub endpoint_every: Duration,
+    /// One call to Route 53 may be sent each.
+    pub dns_every: Duration,
+    /// How long the changes of a hosted zone are gathered into one.
+    pub dns_gather: Duration,
+    /// How long between two looks at whether a change of a hosted zone has reached every name server.
+    pub dns_look: Duration,
+    /// How long a change of which nothing is known may take to reach every name server.
+    pub dns_settles: Duration,
+    /// Whether a service that registers no targets may count as healthy: a local AWS runs no containers that could be asked.
+    pub without_targets: bool,
 }
 
 impl Timing {
@@ -91,7 +103,13 @@ impl Timing {
                 drain: Duration::from_secs(2),
                 longest_pause_between_looks: Some(Duration::from_millis(250)),
                 longest_absence: Some(Duration::from_secs(5)),
+                longest_hold: Some(Duration::from_secs(10)),
                 endpoint_every: Duration::from_millis(200),
+                dns_every: Duration::from_millis(20),
+                dns_gather: Duration::from_millis(5),
+                dns_look: Duration::from_millis(20),
+                dns_settles: Duration::from_millis(100),
+                without_targets: true,
             }
         } else {
             Self {
@@ -99,8 +117,17 @@ impl Timing {
                 drain: Duration::from_secs(60),
                 longest_pause_between_looks: None,
                 longest_absence: None,
+                longest_hold: None,
                 // 0.3 a second (EC2 API reference, "Request throttling").
                 endpoint_every: Duration::from_millis(3334),
+                // Five a second for a whole account (Route 53 developer guide, "Quotas"): a burst of two and what follows it within
+                // a second are no more.
+                dns_every: Duration::from_millis(300),
+                dns_gather: Duration::from_secs(1),
+                dns_look: Duration::from_secs(5),
+                // "Changes generally propagate to all Route 53 name servers within 60 seconds" (API reference, "GetChange").
+                dns_settles: Duration::from_secs(60),
+                without_targets: false,
             }
         }
     }

@@ -46,7 +46,7 @@ const MINISTACK: Emulator = Emulator {
     name: "MiniStack",
     module: "ministack.app",
     serves: Serves::TheRest,
-    patches: include_str!("patches/ministack.py"),
+    patches: concat!(include_str!("patches/ministack.py"), "\n\n", include_str!("patches/ministack_load_balancing.py")),
     settings: |setup| {
         let scratch = setup.scratch.display();
         vec![

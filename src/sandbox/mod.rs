@@ -7,6 +7,7 @@ mod emulator;
 mod install;
 mod process;
 mod state;
+mod zone;
 
 use std::{
     fs, io,
@@ -19,6 +20,7 @@ use process::Life;
 pub use state::Status;
 use state::{Member, State};
 use thiserror::Error;
+pub use zone::ensure_zone;
 
 /// The account of the shared sandbox. An access key of twelve digits chooses the account.
 pub const ACCOUNT: &str = "123456789012";

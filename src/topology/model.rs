@@ -49,6 +49,16 @@ impl Model {
         self.services.get(key)?.members.get(region)
     }
 
+    /// The services that have a load balancer, in every region in which they have one, each with the port of its tasks.
+    pub fn balanced(&self) -> impl Iterator<Item = (&str, &Region, &ServiceMember, u16)> {
+        let members = |(key, service)| -> Vec<(&str, &Region, &ServiceMember, u16)> {
+            let (key, service): (&String, &Service) = (key, service);
+            let with = service.members.iter().filter_map(|(region, member)| Some((region, member, member.balanced_port()?)));
+            with.map(|(region, member, port)| (key.as_str(), region, member, port)).collect()
+        };
+        self.services.iter().flat_map(members)
+    }
+
     /// The names under which clients of a region reach a service: those of the records that point at it there, sorted. A managed
     /// certificate is for these.
     #[must_use]

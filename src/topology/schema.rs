@@ -1,6 +1,9 @@
 //! The JSON schema of the topology: what lets an editor complete and underline it.
 //!
 //! Every block is a definition named as the readers name it; a test holds the keys of both together.
+mod dns;
+mod services;
+
 use serde_json::{Map, Value, json};
 
 use super::decode::{
@@ -13,9 +16,9 @@ pub fn schema() -> Value {
     let mut top = topology();
     top.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     top.insert("title".into(), json!("mrctl topology"));
-    top.insert(
-        "$defs".into(),
-        json!({
+    let mut definitions = services::definitions();
+    definitions.append(&mut dns::definitions());
+    if let Value::Object(mut others) = json!({
             "objectives": objectives(),
             "region": region(),
             "network": network(),
@@ -28,8 +31,10 @@ pub fn schema() -> Value {
             "index": index(),
             "key_attribute": key_attribute(),
             "rollout": rollout(),
-        }),
-    );
+    }) {
+        definitions.append(&mut others);
+    }
+    top.insert("$defs".into(), Value::Object(definitions));
     Value::Object(top)
 }
 
@@ -98,6 +103,14 @@ fn topology() -> Map<String, Value> {
             "propertyNames": { "pattern": "^[A-Za-z0-9_.-]+$" },
             "additionalProperties": { "$ref": "#/$defs/table" },
         },
+        "services": {
+            "description": "ECS services on Fargate, the same in every region, by key.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$" },
+            "additionalProperties": { "$ref": "#/$defs/service" },
+        },
+        "iam": reference("iam", "What all roles have in common."),
+        "dns": reference("dns", "Names that lead clients to the regions."),
         "rollout": reference("rollout", "How changes go from region to region."),
     });
     if let Some(properties) = properties.as_object_mut() {
@@ -145,14 +158,14 @@ fn network() -> Value {
                 ],
                 "default": 3,
             },
-            "nat_gateways": { "description": "The way out of private subnets. Not built yet.", "enum": words(NAT_GATEWAYS), "default": "none" },
+            "nat_gateways": { "description": "The way out of private subnets.", "enum": words(NAT_GATEWAYS), "default": "none" },
             "endpoints": {
-                "description": "VPC endpoints by the last part of their service name. Not built yet.",
+                "description": "VPC endpoints by the last part of their service name.",
                 "type": "array", "uniqueItems": true, "items": { "type": "string", "pattern": "^[a-z0-9.-]+$" }, "default": [],
             },
-            "peering": { "description": "Connect the regions' VPCs. Not built yet.", "enum": words(PEERING), "default": "none" },
+            "peering": { "description": "Connect the regions' VPCs.", "enum": words(PEERING), "default": "none" },
             "existing": {
-                "description": "VPCs that are referred to and never touched, by region. Not built yet.",
+                "description": "VPCs that are referred to and never touched, by region.",
                 "type": "object",
                 "propertyNames": { "pattern": REGION },
                 "additionalProperties": { "$ref": "#/$defs/existing_network" },

@@ -292,6 +292,39 @@ fn a_create_that_aws_drops_is_known_soon_and_made_by_the_next_run() {
     });
 }
 
+/// Somebody else's, and it is going: for a minute, or not at all.
+#[test]
+fn a_removal_waits_for_what_goes_by_itself_and_in_the_end_names_it() {
+    for (looks, failed) in [(12, 0), (u32::MAX, 1)] {
+        paused(async {
+            let mut stage = shop(1);
+            stage.settle(1).await;
+            stage.world().slow = 0;
+            let subnet = addr("eu-west-1/p.subnet/a");
+            let theirs = addr("eu-west-1/p.interface/theirs");
+            let spec = stage.world().at(&addr("eu-west-1/p.service/api"))[0].spec.clone();
+            stage.world().put(&theirs, spec);
+            stage.world().things.last_mut().unwrap().leaving = Some(looks);
+            stage.want(Vec::new());
+            let plan = stage.plan().await;
+            let outcome = stage.apply(&plan).await;
+            let held = |event: &Event| matches!(event, Event::Progress { addr, now, .. } if *addr == subnet && now.contains("held by eu-west-1/p.interface/theirs"));
+            assert!(stage.events.iter().any(held), "{:#?}", stage.events);
+            assert_eq!((outcome.tally.failed, outcome.tally.skipped), (failed, failed), "{:?}", outcome.failures);
+            if let [(who, fault)] = &outcome.failures[..] {
+                assert_eq!(*who, subnet);
+                assert!(
+                    fault.to_string().contains("AWS has not let go of it: it is still held by eu-west-1/p.interface/theirs"),
+                    "{fault}"
+                );
+                assert!(fault.advice().is_some_and(|advice| advice.contains("run the same command again")));
+                // The drain of a minute, the whole patience of the kind, and not much more.
+                assert!((660..700).contains(&outcome.elapsed.as_secs()), "{:?}", outcome.elapsed);
+            }
+        });
+    }
+}
+
 #[test]
 fn what_is_foreign_is_left_and_adopted_only_when_asked() {
     paused(async {

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use mrctl::{
     resource::{
-        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Life, Link, Outputs, Patience, Posture, Region, Replace,
-        Scopes, Status, Traffic, Traits, Want, doc::links,
+        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Leans, Life, Link, Outputs, Patience, Posture, Region,
+        Replace, Scopes, Status, Traffic, Traits, Want, doc::links,
     },
     topology::Model,
 };
@@ -373,6 +373,14 @@ impl AnyKind for Puppet {
 
     fn posture(&self, _model: &Model, _found: &[Found<Doc>]) -> Vec<Posture> {
         Vec::new()
+    }
+
+    fn leans(&self, _: &Found<Doc>) -> Leans {
+        Leans::OnNothing
+    }
+
+    fn tells(&self, _: &Addr, _: &Outputs) -> Option<String> {
+        None
     }
 
     fn holders<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<mrctl::resource::Holder>, Fault>> {

@@ -9,7 +9,7 @@ use mrctl::{
     aws::{facts, wire::Call, wire::Recorder},
     plan::{self, Op, Rollout, protections},
     resource::{
-        Addr, AnyKind, Class, Cx, Found, Kinds, Outputs, Scope, Scopes, Status, Tags, Want,
+        Addr, AnyKind, Class, Cx, Found, Kinds, Memo, Outputs, Scope, Scopes, Status, Tags, Want,
         doc::{diff, resolve},
     },
     topology,
@@ -51,7 +51,8 @@ impl Bench {
     pub async fn new(name: &str) -> Self {
         let (model, _) = topology::load(name, &topologies::valid()[name]).expect("a valid file");
         let (fleet, recorder) = fleet(&fresh_account());
-        let facts = facts::read(&fleet, &model.rollout_order(), &std::collections::BTreeMap::new()).await.facts();
+        let zone = model.dns.as_ref().map(|dns| dns.zone.name.as_str());
+        let facts = facts::read(&fleet, &Memo::default(), &model.rollout_order(), (&BTreeMap::new(), zone)).await.facts();
         let kinds = mrctl::kinds::all();
         let wants = kinds.iter().flat_map(|kind| kind.desired(&model, &facts)).collect();
         drop(recorder.take());

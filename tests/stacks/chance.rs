@@ -95,6 +95,10 @@ fn table(chance: &mut Rng, regions: &[&str]) -> Value {
     if chance.bool() {
         table["writes"] = json!(["any_region", "one_region", "by_key"][chance.usize(..3)]);
     }
+    if chance.u8(..3) == 0 {
+        let mut scaling = || json!({ "min": chance.u32(1..5), "max": chance.u32(5..20), "target": chance.u32(20..=90) });
+        table["billing"] = json!({ "read": scaling(), "write": scaling() });
+    }
     if chance.u8(..4) == 0 {
         table["name"] = json!(format!("{{stack}}.{}", text(chance, NAME, 20)));
     }

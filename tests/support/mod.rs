@@ -1,6 +1,7 @@
 //! What the tests share.
 pub mod aws;
 pub mod binary;
+pub mod kills;
 pub mod sandbox;
 pub mod strict;
 pub mod topologies;

@@ -1,6 +1,7 @@
 //! Which AWS operation a request is, read from the request itself.
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
+use super::rest;
 use crate::resource::Region;
 
 /// How a service writes its answers, as far as an injected fault must imitate it.
@@ -20,7 +21,7 @@ pub struct Call {
     pub region: Region,
     /// The name under which the request is signed, for example `ec2` or `tagging`.
     pub service: String,
-    /// The operation, for example `CreateVpc`; `METHOD /path` where a service has only those.
+    /// The operation, for example `CreateVpc`; `METHOD /path` where a service has only those and `rest` does not know them.
     pub operation: String,
     /// Whether it may change something.
     pub mutating: bool,
@@ -50,7 +51,10 @@ impl Call {
         } else {
             let protocol = if matches!(service.as_str(), "route53" | "s3" | "cloudfront") { Protocol::Xml } else { Protocol::Json };
             let reads = matches!(request.method(), "GET" | "HEAD");
-            (format!("{} {path}", request.method()), protocol, !reads)
+            match rest::operation(&service, request.method(), path) {
+                Some(operation) => (operation.to_owned(), protocol, is_mutating(operation)),
+                None => (format!("{} {path}", request.method()), protocol, !reads),
+            }
         };
         Self { region: region.clone(), service, operation, mutating, protocol, parameters }
     }

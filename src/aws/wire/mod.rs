@@ -4,6 +4,7 @@
 //! back when too many of its service are in flight, recorded for tests, and, against a sandbox, made to fail on request.
 mod call;
 mod meter;
+pub mod rest;
 
 use std::{
     collections::BTreeMap,

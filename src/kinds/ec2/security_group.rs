@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{self, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    vpc::{MAIN, VpcId, named, networks},
+    vpc::{MAIN, VpcId, named, networks, vpc_of},
     vpc_endpoint::has_interface_endpoints,
 };
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
         tags::{change_ec2, filter, is_ours, of_this_stack, ours, specification},
     },
     outputs,
-    resource::{Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Scope, Status, Tags, Verb, Want},
+    resource::{
+        Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Verb, Want,
+    },
     topology::Model,
 };
 
@@ -37,6 +39,18 @@ pub struct SecurityGroup;
 
 /// The group of the interface endpoints.
 pub(super) const ENDPOINTS: &str = "endpoints";
+
+/// The group of a service's tasks.
+#[must_use]
+pub(in crate::kinds) fn of_tasks(service: &str) -> String {
+    service.to_owned()
+}
+
+/// The group of a service's load balancer.
+#[must_use]
+pub(in crate::kinds) fn of_load_balancer(service: &str) -> String {
+    format!("{service}-load-balancer")
+}
 
 /// This stack's groups with their rules: one answer for both kinds.
 pub(super) async fn groups(cx: &Cx) -> Result<Arc<Vec<types::SecurityGroup>>, Fault> {
@@ -69,17 +83,22 @@ impl Kind for SecurityGroup {
     ];
 
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
-        let with = networks(model).filter(|(.., network)| has_interface_endpoints(network));
-        let want = |region| {
-            let spec = Spec {
-                vpc: Ref::to(&Scope::from(region), MAIN),
-                name: format!("{}-{ENDPOINTS}", model.stack),
-                description: format!("Interface endpoints of {}", model.stack),
-                tags: named(model, ENDPOINTS),
-            };
-            Want::new(Addr::regional(region, Self::NAME, ENDPOINTS), spec)
+        let want = |region: &Region, vpc, name: &str, description: String| {
+            let spec = Spec { vpc, name: format!("{}-{name}", model.stack), description, tags: named(model, name) };
+            Want::new(Addr::regional(region, Self::NAME, name), spec)
         };
-        with.map(|(region, ..)| want(region)).collect()
+        let endpoints = networks(model).filter(|(.., network)| has_interface_endpoints(network)).map(|(region, ..)| {
+            want(region, Ref::to(&Scope::from(region), MAIN), ENDPOINTS, format!("Interface endpoints of {}", model.stack))
+        });
+        let members = model.services.iter().flat_map(|(service, has)| has.members.iter().map(move |member| (service, member)));
+        let services = members.flat_map(|(service, (region, member))| {
+            let Some(vpc) = vpc_of(model, region) else { return Vec::new() };
+            let text = |what| format!("{what} of {service} of {}", model.stack);
+            let tasks = want(region, vpc.clone(), &of_tasks(service), text("Tasks"));
+            let balancer = member.balanced_port().map(|_| want(region, vpc, &of_load_balancer(service), text("Load balancer")));
+            [Some(tasks), balancer].into_iter().flatten().collect()
+        });
+        endpoints.chain(services).collect()
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {

@@ -2,33 +2,44 @@
 //!
 //! They are apart from the group so that two groups may refer to each other: making has no circle, and removing revokes first
 //! (field guide 2.6 item 6). The allow-all egress rule of a new group is revoked like any other rule that nobody wants.
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use aws_sdk_ec2::types::{IpPermission, IpRange, SecurityGroup as Group};
+use aws_sdk_ec2::types::{IpPermission, IpRange, PrefixListId, SecurityGroup as Group, UserIdGroupPair};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    security_group::{ENDPOINTS, SecurityGroup, SecurityGroupId, group, groups},
-    vpc::networks,
+    security_group::{ENDPOINTS, SecurityGroup, SecurityGroupId, group, groups, of_load_balancer, of_tasks},
+    vpc::{networks, vpc_of},
     vpc_endpoint::has_interface_endpoints,
 };
 use crate::{
     aws::{
         errors::{fault, maybe},
-        tags::ours,
+        tags::{filter, ours},
     },
-    resource::{Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Scope, Status, Verb, Want},
-    topology::Model,
+    resource::{
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Unordered, Verb, Want,
+    },
+    topology::{Certificate, Model, ServiceMember},
 };
 
-/// Rules by what they say, for example `tcp 443 10.10.0.0/16`. Descriptions are nobody's business but their reader's.
+/// Rules by what they say, for example `tcp 443 10.10.0.0/16`. Descriptions are nobody's business but their reader's. The prefix
+/// list that mrctl writes stands there by its name, which is the same in every account.
 pub type Rules = BTreeSet<String>;
+/// Groups by what is let through from or to them, for example `tcp 3000`. They are references, so that a group goes after the
+/// rules that name it.
+pub type Groups = BTreeMap<String, Unordered<Ref<SecurityGroupId>>>;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
     pub group: Ref<SecurityGroupId>,
     pub ingress: Rules,
     pub egress: Rules,
+    pub ingress_from: Groups,
+    pub egress_to: Groups,
 }
 
 /// `ec2.security_group_rules`.
@@ -80,18 +91,88 @@ fn only(permissions: &[IpPermission], chosen: impl Fn(&str) -> bool) -> Vec<IpPe
     kept
 }
 
-/// The rules that are wanted and not there, as AWS takes them. mrctl writes ranges only.
+const GROUP: &str = "sg-";
+const LIST: &str = "pl-";
+
+/// The prefix list of Route 53's health checkers (VPC user guide, "Available AWS-managed prefix lists").
+fn health_checkers(region: &Region) -> String {
+    format!("com.amazonaws.{region}.route53-healthchecks")
+}
+
+/// The id of that list by its name, when the region has it; asked once an observation.
+async fn lists(cx: &Cx) -> Result<Arc<BTreeMap<String, String>>, Fault> {
+    let region = cx.region()?;
+    let ask = || async {
+        let ask = cx.fleet.region(region).ec2.describe_managed_prefix_lists().filters(filter("owner-id", "AWS"));
+        let ask = ask.filters(filter("prefix-list-name", &health_checkers(region)));
+        let answer = ask.send().await.map_err(fault("ec2:DescribeManagedPrefixLists"))?;
+        let all = answer.prefix_lists().iter();
+        Ok(all.filter_map(|list| Some((list.prefix_list_name()?.to_owned(), list.prefix_list_id()?.to_owned()))).collect())
+    };
+    cx.memo.once(format!("ec2:DescribeManagedPrefixLists/{region}"), ask).await
+}
+
+/// Rules as they are wanted and shown: groups apart, the known prefix list by its name.
+fn shown(scope: &Scope, rules: Rules, lists: &BTreeMap<String, String>) -> (Rules, Groups) {
+    let (mut others, mut groups) = (Rules::new(), Groups::new());
+    for rule in rules {
+        let Some((what, peer)) = rule.rsplit_once(' ') else { continue };
+        let list = lists.iter().find(|(_, id)| *id == peer);
+        if peer.starts_with(GROUP) {
+            groups.entry(what.to_owned()).or_default().0.push(Ref::is(scope, peer));
+        } else {
+            others.insert(list.map_or(rule.clone(), |(name, _)| format!("{what} {name}")));
+        }
+    }
+    (others, groups)
+}
+
+/// The same backwards: every rule by the id of its peer.
+async fn by_id(cx: &Cx, rules: &Rules, groups: &Groups) -> Result<Rules, Fault> {
+    let named = health_checkers(cx.region()?);
+    let mut all = Rules::new();
+    for rule in rules {
+        let Some(what) = rule.strip_suffix(&named) else {
+            all.insert(rule.clone());
+            continue;
+        };
+        let lists = lists(cx).await?;
+        let Some(id) = lists.get(&named) else {
+            return Err(Fault::new("ec2:DescribeManagedPrefixLists", Class::Invalid, format!("there is no prefix list {named}")));
+        };
+        all.insert(format!("{what}{id}"));
+    }
+    for (what, peers) in groups {
+        for peer in &peers.0 {
+            all.insert(format!("{what} {}", peer.get()?));
+        }
+    }
+    Ok(all)
+}
+
+/// The rules that are wanted and not there, as AWS takes them: ranges, prefix lists and groups.
 fn missing(found: &Rules, wanted: &Rules) -> Result<Vec<IpPermission>, Fault> {
     let permission = |key: &String| {
         let unread = || Fault::bug(format!("`{key}` is not a rule mrctl writes"));
-        let mut words = key.split(' ');
-        let (Some(protocol), Some(ports), Some(range), None) = (words.next(), words.next(), words.next(), words.next()) else {
-            return Err(unread());
+        let words: Vec<&str> = key.split(' ').collect();
+        let (protocol, ports, peer) = match words[..] {
+            ["all", peer] => ("-1", None, peer),
+            [protocol, ports, peer] => {
+                let (from, to) = ports.split_once('-').unwrap_or((ports, ports));
+                (protocol, Some((from.parse().map_err(|_| unread())?, to.parse().map_err(|_| unread())?)), peer)
+            }
+            _ => return Err(unread()),
         };
-        let (from, to) = ports.split_once('-').unwrap_or((ports, ports));
-        let (from, to) = (from.parse().map_err(|_| unread())?, to.parse().map_err(|_| unread())?);
-        let range = IpRange::builder().cidr_ip(range).build();
-        Ok(IpPermission::builder().ip_protocol(protocol).from_port(from).to_port(to).ip_ranges(range).build())
+        let rule = IpPermission::builder().ip_protocol(protocol);
+        let rule = rule.set_from_port(ports.map(|(from, _)| from)).set_to_port(ports.map(|(_, to)| to));
+        let rule = if peer.starts_with(GROUP) {
+            rule.user_id_group_pairs(UserIdGroupPair::builder().group_id(peer).build())
+        } else if peer.starts_with(LIST) {
+            rule.prefix_list_ids(PrefixListId::builder().prefix_list_id(peer).build())
+        } else {
+            rule.ip_ranges(IpRange::builder().cidr_ip(peer).build())
+        };
+        Ok(rule.build())
     };
     wanted.difference(found).map(permission).collect()
 }
@@ -105,6 +186,33 @@ fn unless_there<T>(answer: Result<T, Fault>) -> Result<(), Fault> {
 }
 
 impl SecurityGroupRules {
+    fn none(region: &Region, group: &str) -> Spec {
+        Spec {
+            group: Ref::to(&Scope::from(region), group),
+            ingress: Rules::new(),
+            egress: Rules::new(),
+            ingress_from: Groups::new(),
+            egress_to: Groups::new(),
+        }
+    }
+
+    /// The rules of a service's tasks, and of its load balancer when it has one: clients reach the load balancer alone, the load
+    /// balancer the tasks' port alone.
+    fn of_service(model: &Model, service: &str, region: &Region, member: &ServiceMember) -> impl Iterator<Item = (String, Spec)> {
+        let (tasks, balancer) = (of_tasks(service), of_load_balancer(service));
+        let port = member.balanced_port();
+        let between = |group: &str| -> Groups {
+            let peer = |port| (format!("tcp {port}"), Unordered(vec![Ref::to(&Scope::from(region), group)]));
+            port.map(peer).into_iter().collect()
+        };
+        let of_tasks = Spec { ingress_from: between(&balancer), egress: [format!("all {EVERYONE}")].into(), ..Self::none(region, &tasks) };
+        let of_balancer = port.map(|_| {
+            let ingress = clients(model, service, region, member);
+            (balancer.clone(), Spec { ingress, egress_to: between(&tasks), ..Self::none(region, &balancer) })
+        });
+        std::iter::once((tasks, of_tasks)).chain(of_balancer)
+    }
+
     /// Lets in and out what is wanted, then revokes the rest: what works goes on working.
     async fn bring_in_line(cx: &Cx, id: &str, want: &Spec) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).ec2;
@@ -112,34 +220,50 @@ impl SecurityGroupRules {
             return Err(Fault::new("ec2:DescribeSecurityGroups", Class::NotFound, format!("{id} is not there")));
         };
         let (ingress, egress) = (rules(now.ip_permissions()), rules(now.ip_permissions_egress()));
-        let missing_in = missing(&ingress, &want.ingress)?;
+        let (want_in, want_out) = (by_id(cx, &want.ingress, &want.ingress_from).await?, by_id(cx, &want.egress, &want.egress_to).await?);
+        let missing_in = missing(&ingress, &want_in)?;
         if !missing_in.is_empty() {
             let ask = client.authorize_security_group_ingress().group_id(id).set_ip_permissions(Some(missing_in));
             unless_there(ask.send().await.map_err(fault("ec2:AuthorizeSecurityGroupIngress")))?;
         }
-        let missing_out = missing(&egress, &want.egress)?;
+        let missing_out = missing(&egress, &want_out)?;
         if !missing_out.is_empty() {
             let ask = client.authorize_security_group_egress().group_id(id).set_ip_permissions(Some(missing_out));
             unless_there(ask.send().await.map_err(fault("ec2:AuthorizeSecurityGroupEgress")))?;
         }
-        Self::revoke(cx, &now, want).await
+        Self::revoke(cx, &now, &want_in, &want_out).await
     }
 
-    /// Revokes what a group has and `want` does not.
-    async fn revoke(cx: &Cx, now: &Group, want: &Spec) -> Result<(), Fault> {
+    /// Revokes what a group has and nobody wants.
+    async fn revoke(cx: &Cx, now: &Group, want_in: &Rules, want_out: &Rules) -> Result<(), Fault> {
         let (client, id) = (cx.fleet.region(cx.region()?).ec2, now.group_id().unwrap_or_default());
-        let ingress = only(now.ip_permissions(), |key| !want.ingress.contains(key));
+        let ingress = only(now.ip_permissions(), |key| !want_in.contains(key));
         if !ingress.is_empty() {
             let ask = client.revoke_security_group_ingress().group_id(id).set_ip_permissions(Some(ingress));
             maybe(ask.send().await.map_err(fault("ec2:RevokeSecurityGroupIngress")))?;
         }
-        let egress = only(now.ip_permissions_egress(), |key| !want.egress.contains(key));
+        let egress = only(now.ip_permissions_egress(), |key| !want_out.contains(key));
         if !egress.is_empty() {
             let ask = client.revoke_security_group_egress().group_id(id).set_ip_permissions(Some(egress));
             maybe(ask.send().await.map_err(fault("ec2:RevokeSecurityGroupEgress")))?;
         }
         Ok(())
     }
+}
+
+const EVERYONE: &str = "0.0.0.0/0";
+
+/// Who may call a load balancer: whom the topology names, on the ports that it listens on. Where that is not the whole world and
+/// a record asks for a health check, Route 53's checkers too, on the port that they ask.
+fn clients(model: &Model, service: &str, region: &Region, member: &ServiceMember) -> Rules {
+    let is_managed = member.certificate == Certificate::Managed && model.names_of(service, region).is_empty();
+    let ports: &[u16] = if member.certificate == Certificate::None || is_managed { &[80] } else { &[80, 443] };
+    let named = ports.iter().flat_map(|port| member.allow_from.iter().map(move |range| format!("tcp {port} {}", range.trunc())));
+    let checks = model.dns.iter().flat_map(|dns| dns.records.values()).filter(|record| record.service == service);
+    let checks = checks.filter_map(|record| record.members.get(region)?.health_check.as_ref());
+    let is_narrow = !member.allow_from.iter().any(|range| range.prefix_len() == 0);
+    let checkers = checks.filter(|_| is_narrow).map(|check| format!("tcp {} {}", check.port, health_checkers(region)));
+    named.chain(checkers).collect()
 }
 
 fn has_rules(group: &Group) -> bool {
@@ -154,8 +278,8 @@ impl Kind for SecurityGroupRules {
     const FIXED: &'static [&'static str] = &["group"];
     const PATIENCE: Patience = Patience::of(2, 5, 5);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["ec2:DescribeSecurityGroups"]),
-        (Verb::Create, &["ec2:AuthorizeSecurityGroupIngress"]),
+        (Verb::Observe, &["ec2:DescribeSecurityGroups", "ec2:DescribeManagedPrefixLists"]),
+        (Verb::Create, &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"]),
         (
             Verb::Update,
             &[
@@ -168,38 +292,58 @@ impl Kind for SecurityGroupRules {
         (Verb::Delete, &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"]),
     ];
 
+    // What serves is cut off without them.
+    const SERVES: bool = true;
+
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
         let with = networks(model).filter(|(.., network)| has_interface_endpoints(network));
-        let want = |(region, range, _): (_, ipnet::Ipv4Net, _)| {
-            let ingress = [format!("tcp 443 {range}")].into();
-            let spec = Spec { group: Ref::to(&Scope::from(region), ENDPOINTS), ingress, egress: Rules::new() };
-            Want::new(Addr::regional(region, Self::NAME, ENDPOINTS), spec)
-        };
-        with.map(want).collect()
+        let endpoints = with.map(|(region, range, _)| {
+            let rules = Spec { ingress: [format!("tcp 443 {range}")].into(), ..Self::none(region, ENDPOINTS) };
+            Want::new(Addr::regional(region, Self::NAME, ENDPOINTS), rules)
+        });
+        let members = model.services.iter().flat_map(|(service, has)| has.members.iter().map(move |member| (service, member)));
+        let services = members.filter(|(_, (region, _))| vpc_of(model, region).is_some());
+        let services = services.flat_map(|(service, (region, member))| {
+            let rules = Self::of_service(model, service, region, member);
+            rules.map(|(name, spec)| Want::new(Addr::regional(region, Self::NAME, &name), spec)).collect::<Vec<_>>()
+        });
+        endpoints.chain(services).collect()
     }
 
     /// A group without any rule has no rules to speak of: nothing is found.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let region = cx.region()?;
+        let groups = groups(cx).await?;
+        let names_list = |group: &Group| {
+            let all = group.ip_permissions().iter().chain(group.ip_permissions_egress());
+            all.map(|rule| rule.prefix_list_ids()).any(|lists| !lists.is_empty())
+        };
+        let lists = if groups.iter().any(names_list) { lists(cx).await? } else { Arc::default() };
         let found = |group: &Group| {
             let ((owner, _), id) = (ours(cx, SecurityGroup::NAME, group.tags())?, group.group_id()?);
-            let spec = Spec {
-                group: Ref::is(&cx.scope, id),
-                ingress: rules(group.ip_permissions()),
-                egress: rules(group.ip_permissions_egress()),
-            };
+            let (ingress, ingress_from) = shown(&cx.scope, rules(group.ip_permissions()), &lists);
+            let (egress, egress_to) = shown(&cx.scope, rules(group.ip_permissions_egress()), &lists);
+            let spec = Spec { group: Ref::is(&cx.scope, id), ingress, egress, ingress_from, egress_to };
             let addr = Addr::regional(region, Self::NAME, &owner.name);
             let outputs = Outputs::default();
             has_rules(group).then(|| Found { addr, id: id.to_owned(), spec, outputs, life: Life::Ready, ours: true, born: None })
         };
-        Ok(groups(cx).await?.iter().filter_map(found).collect())
+        Ok(groups.iter().filter_map(found).collect())
     }
 
+    /// What is to come in is let in; a group that lets nothing in gets what is to go out, which a new group has already.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
-        let id = want.spec.group.get()?;
-        let ingress = missing(&Rules::new(), &want.spec.ingress)?;
-        let ask = cx.fleet.region(cx.region()?).ec2.authorize_security_group_ingress().group_id(id).set_ip_permissions(Some(ingress));
-        match ask.send().await.map_err(fault("ec2:AuthorizeSecurityGroupIngress")) {
+        let (id, client, spec) = (want.spec.group.get()?, cx.fleet.region(cx.region()?).ec2, &want.spec);
+        let ingress = missing(&Rules::new(), &by_id(cx, &spec.ingress, &spec.ingress_from).await?)?;
+        let answer = if ingress.is_empty() {
+            let egress = missing(&Rules::new(), &by_id(cx, &spec.egress, &spec.egress_to).await?)?;
+            let ask = client.authorize_security_group_egress().group_id(id).set_ip_permissions(Some(egress));
+            ask.send().await.map_err(fault("ec2:AuthorizeSecurityGroupEgress")).map(drop)
+        } else {
+            let ask = client.authorize_security_group_ingress().group_id(id).set_ip_permissions(Some(ingress));
+            ask.send().await.map_err(fault("ec2:AuthorizeSecurityGroupIngress")).map(drop)
+        };
+        match answer {
             Err(refused) if refused.class != Class::Exists => Err(refused),
             _ => Ok(id.to_owned()),
         }
@@ -211,8 +355,7 @@ impl Kind for SecurityGroupRules {
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
         let Some(now) = group(cx, &found.id).await? else { return Ok(()) };
-        let none = Spec { group: found.spec.group.clone(), ingress: Rules::new(), egress: Rules::new() };
-        Self::revoke(cx, &now, &none).await
+        Self::revoke(cx, &now, &Rules::new(), &Rules::new()).await
     }
 
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {

@@ -15,7 +15,7 @@ use crate::{
     outputs,
     resource::{
         Addr, Change, Cx, Facts, Fault, Found, Holder, KNOWN_AT_PLAN, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags,
-        Verb, Want,
+        Unordered, Verb, Want,
     },
     topology::{Model, Network, ZoneChoice},
 };
@@ -126,9 +126,21 @@ fn listed(region: &Region, ids: &[String], born: &BTreeMap<usize, String>, known
     taken.into_iter().map(|(index, zone)| Slot { index, zone: check(zone) }).collect()
 }
 
+/// The subnets of a tier in a region: those that are made there, or those that the topology refers to.
+pub(in crate::kinds) fn subnets_of(model: &Model, region: &Region, tier: Tier, facts: &Facts) -> Unordered<Ref<SubnetId>> {
+    let (scope, Some(network)) = (Scope::from(region), &model.network) else { return Unordered::default() };
+    Unordered(match network.existing.get(region) {
+        Some(existing) => {
+            let ids = if tier == Tier::Public { &existing.public_subnets } else { &existing.private_subnets };
+            ids.iter().map(|id| Ref::is(&scope, id)).collect()
+        }
+        None => slots(region, &network.availability_zones, facts).iter().map(|slot| Ref::to(&scope, &tier.name(slot.index))).collect(),
+    })
+}
+
 /// The two tiers of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tier {
+pub(in crate::kinds) enum Tier {
     Private,
     Public,
 }

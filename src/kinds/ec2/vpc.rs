@@ -16,7 +16,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Quota, Region, Status, Tags, Verb, Want,
+        Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Quota, Ref, Region, Scope, Status, Tags, Verb,
+        Want,
     },
     topology::{Model, Network},
 };
@@ -49,8 +50,18 @@ pub(super) fn networks(model: &Model) -> impl Iterator<Item = (&Region, Ipv4Net,
     })
 }
 
-/// The tags of one of the network's resources; `what` follows the stack's name in the console's label.
-pub(super) fn named(model: &Model, what: &str) -> Tags {
+/// The VPC of a region: the one that is made there, or the one that the topology refers to. Nothing without a network.
+pub(in crate::kinds) fn vpc_of(model: &Model, region: &Region) -> Option<Ref<VpcId>> {
+    let network = model.network.as_ref()?;
+    let scope = Scope::from(region);
+    match network.existing.get(region) {
+        Some(existing) => Some(Ref::is(&scope, &existing.vpc)),
+        None => model.regions.get(region)?.cidr.map(|_| Ref::to(&scope, MAIN)),
+    }
+}
+
+/// The tags of one of the stack's resources; `what` follows the stack's name in the console's label.
+pub(in crate::kinds) fn named(model: &Model, what: &str) -> Tags {
     let name = if what.is_empty() { model.stack.clone() } else { format!("{}-{what}", model.stack) };
     Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name)
 }

@@ -1,10 +1,10 @@
-"""What MiniStack's EC2 lacks and mrctl needs, so that mrctl itself has no code for emulators. Runs before MiniStack serves.
+"""What MiniStack lacks and mrctl needs, so that mrctl itself has no code for emulators. Runs before MiniStack serves.
 
 Every patch names the function it stands for: when an update has renamed or dropped it, the emulator does not start.
 """
 import re
 
-from ministack.services import ec2
+from ministack.services import ec2, ecs
 
 
 def instead_of(action, name):
@@ -21,7 +21,7 @@ def instead_of(action, name):
 
 
 NEEDED = """_p _xml _error _parse_filters _parse_member_list _resource_matches_tag_filters _eni_fields_xml _vpce_fields_xml _random_ip
-    _vpcs _addresses _network_interfaces _nat_gateways _vpc_endpoints _vpc_peering"""
+    _vpcs _subnets _addresses _network_interfaces _nat_gateways _vpc_endpoints _vpc_peering"""
 for needed in NEEDED.split():
     if not hasattr(ec2, needed):
         raise SystemExit(f"the patches do not fit this MiniStack: {needed} is gone")
@@ -120,6 +120,9 @@ def describe_network_interfaces(_original, params):
         if interface.get("PublicIp"):
             public = f"<association><publicIp>{interface['PublicIp']}</publicIp></association>"
             text = text.replace("<groupSet>", public + "<groupSet>", 1)
+        if interface["Description"].startswith("ELB "):
+            by_service = "<requesterId>amazon-elb</requesterId><requesterManaged>true</requesterManaged>"
+            text = text.replace("<groupSet>", by_service + "<groupSet>", 1)
         return text
 
     interfaces = ec2._network_interfaces.values()
@@ -258,3 +261,52 @@ def modify_vpc_peering_connection_options(params):
 if "ModifyVpcPeeringConnectionOptions" in ec2._ACTION_MAP:
     raise SystemExit("this MiniStack knows ModifyVpcPeeringConnectionOptions; its patch is to be removed")
 ec2._ACTION_MAP["ModifyVpcPeeringConnectionOptions"] = modify_vpc_peering_connection_options
+
+
+# --- ECS: tasks run without containers here and then have no address, so that no target group gets them; two settings of an update
+# are forgotten; a task definition that is deleted can be deregistered again. ---
+
+def stands_for(module, name):
+    """Replaces the module's function `name`, by name and in its table of actions; the patch is given the original first."""
+    original = getattr(module, name, None)
+    if original is None:
+        raise SystemExit(f"the patches do not fit this MiniStack: {module.__name__}.{name} is gone")
+
+    def put(patch):
+        def replaced(*arguments):
+            return patch(original, *arguments)
+
+        setattr(module, name, replaced)
+        for action, known in list(module._ACTION_MAP.items()):
+            if known is original:
+                module._ACTION_MAP[action] = replaced
+        return patch
+
+    return put
+
+
+@stands_for(ecs, "_task_ip")
+def task_ip(original, task):
+    """Every task of the network mode awsvpc has an interface with an address of its own (ECS developer guide, "Task networking")."""
+    address = original(task)
+    if not address and task.get("_network_mode") == "awsvpc":
+        address = task["_container_ip"] = ec2._random_ip("10.0")
+    return address
+
+
+@stands_for(ecs, "_update_service")
+def update_service(original, data):
+    answer = original(data)
+    cluster, named = ecs._resolve_cluster_name(data.get("cluster", "default")), ecs._resolve_service_ref(data.get("service", ""))
+    service = ecs._services.get(f"{cluster}/{named[0]}") if named else None
+    if service:
+        service.update({key: data[key] for key in ("propagateTags", "enableECSManagedTags") if key in data})
+    return answer
+
+
+@stands_for(ecs, "_deregister_task_definition")
+def deregister_task_definition(original, data):
+    known = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
+    if known and known["status"] != "ACTIVE":
+        return ecs.error_response_json("ClientException", "The specified task definition is inactive.", 400)
+    return original(data)

@@ -2,16 +2,21 @@
 
 Every patch looks for what it stands for: when an update has renamed or dropped it, the emulator does not start.
 """
+import copy
 import json
 import logging
 import os
 import re
+import uuid
 
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.core.exceptions import JsonRESTError
-from moto.core.responses import BaseResponse
+from moto.core.responses import ActionResult, BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.route53.exceptions import DnsNameInvalidForZone, Route53ClientError
+from moto.route53.models import RecordSet, Route53Backend
+from moto.route53.responses import Route53 as Route53Responses
 from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
@@ -110,3 +115,75 @@ def request_service_quota_increase(self):
 if hasattr(ServiceQuotasResponse, "request_service_quota_increase"):
     raise SystemExit("this moto knows RequestServiceQuotaIncrease; its patch is to be removed")
 ServiceQuotasResponse.request_service_quota_increase = request_service_quota_increase
+
+
+# --- Route 53: moto applies a change batch piece by piece, deletes by set identifier whatever the name, refuses what was deleted
+# before, and gives every change the same id. AWS applies all or nothing, and knows a record set by name, type and set identifier
+# (Route 53 API reference, "ChangeResourceRecordSets"). ---
+
+def plain(name):
+    return name.replace("\\052", "*").rstrip(".").lower()
+
+
+def identity(record_set):
+    return (plain(record_set.name), record_set.type, record_set.set_identifier)
+
+
+@instead_of(Route53Backend, "change_resource_record_sets")
+def change_resource_record_sets(_original, self, zone_id, changes):
+    zone = self.get_hosted_zone(zone_id)
+    after = {identity(record_set): record_set for record_set in zone.rrsets}
+    for change in changes:
+        asked = dict(change["ResourceRecordSet"], Name=plain(change["ResourceRecordSet"]["Name"]) + ".")
+        within = asked["Name"] == zone.name or asked["Name"].endswith("." + zone.name)
+        if not within:
+            raise DnsNameInvalidForZone(name=asked["Name"], zone_name=zone.name)
+        asked["ResourceRecords"] = [record["Value"] for record in asked.get("ResourceRecords", [])]
+        record_set = RecordSet(asked)
+        key, action = identity(record_set), change["Action"]
+        shown = f"[name='{asked['Name']}', type='{record_set.type}'"
+        shown += f", set-identifier='{record_set.set_identifier}']" if record_set.set_identifier else "]"
+        if action == "CREATE" and key in after:
+            text = f"Tried to create resource record set {shown} but it already exists"
+            raise Route53ClientError("InvalidChangeBatch", f"[{text}]")
+        if action == "DELETE" and key not in after:
+            text = f"Tried to delete resource record set {shown} but it was not found"
+            raise Route53ClientError("InvalidChangeBatch", f"[{text}]")
+        if action == "DELETE":
+            del after[key]
+        else:
+            after[key] = record_set
+    zone.rrsets = list(after.values())
+
+
+@instead_of(Route53Responses, "change_resource_record_sets")
+def numbered(original, self):
+    answer = original(self)
+    answer.result["ChangeInfo"]["Id"] = f"/change/C{uuid.uuid4().hex[:20].upper()}"
+    return answer
+
+
+# A page can end between the members of one name, and AWS writes `*` as it does in zone files.
+@instead_of(Route53Responses, "list_resource_record_sets")
+def list_resource_record_sets(_original, self):
+    zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
+
+    def order(name, kind, identifier):
+        return (".".join(reversed(plain(name).split("."))), kind or "", identifier or "")
+
+    start = order(*(self._get_param(f"StartRecord{part}") or "" for part in ("Name", "Type", "Identifier")))
+    all_sets = sorted(zone.rrsets, key=lambda one: order(one.name, one.type, one.set_identifier))
+    rest = [one for one in all_sets if order(one.name, one.type, one.set_identifier) >= start]
+    most = self._get_int_param("MaxItems", 300)
+    shown = []
+    for one in rest[:most]:
+        one = copy.copy(one)
+        one.name = one.name.replace("*", "\\052")
+        shown.append(one)
+    result = {"ResourceRecordSets": shown, "IsTruncated": len(rest) > most, "MaxItems": most}
+    if len(rest) > most:
+        following = rest[most]
+        result["NextRecordName"] = following.name.replace("*", "\\052")
+        result["NextRecordType"] = following.type
+        result["NextRecordIdentifier"] = following.set_identifier
+    return ActionResult(result)

@@ -20,6 +20,9 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
     UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 pub fn routing(draft: &Draft, record: &RecordDraft, problems: &mut Vec<Problem>) {
+    if record.policy_present && record.policy.is_none() {
+        return;
+    }
     let policy = record.policy.as_ref().map_or(Policy::Latency, |policy| policy.value);
     let given = [
         ("weights", "weighted", Policy::Weighted, record.weights.as_ref().map(|at| at.span)),

@@ -9,6 +9,9 @@ use crate::topology::{
     suggest,
 };
 
+/// What is wrong with the ARN of a secret that only some regions cannot use.
+const ELSEWHERE: &str = "is in another region";
+
 pub fn containers(here: &Here<'_>, problems: &mut Vec<Problem>) {
     let member = here.member;
     image(here, problems);
@@ -27,7 +30,7 @@ pub fn containers(here: &Here<'_>, problems: &mut Vec<Problem>) {
         if !fits {
             problems.push(
                 Problem::new(codes::SERVICE_COMMAND, "this is not a command that ECS can run in a container")
-                    .at(command.span, "must begin with `CMD` or `CMD-SHELL`")
+                    .at(command.span, "must be `CMD` and a command, or `CMD-SHELL` and one line for the shell")
                     .help("write `[CMD-SHELL, \"curl -f http://localhost:3000/health || exit 1\"]`, or `[CMD, /bin/check, --fast]`"),
             );
         }
@@ -57,6 +60,7 @@ pub fn registry_region(uri: &str) -> Option<&str> {
 }
 
 fn image(here: &Here<'_>, problems: &mut Vec<Problem>) {
+    let Some(written) = here.member.image.as_ref().and_then(|image| image.uri.as_ref()) else { return };
     let Some(uri) = image_uri(here, problems) else { return };
     let text = uri.value.replace("{account}", "123456789012");
     let length = text.chars().count();
@@ -71,7 +75,8 @@ fn image(here: &Here<'_>, problems: &mut Vec<Problem>) {
     };
     if !wrong.is_empty() {
         problems.push(
-            Problem::new(codes::SERVICE_IMAGE, format!("`{}` is not the name of an image", shortened(&uri.value)))
+            // As it is written, so that it is the same problem in every region.
+            Problem::new(codes::SERVICE_IMAGE, format!("`{}` is not the name of an image", shortened(&written.value)))
                 .at(uri.span, wrong)
                 .help("write it as a registry takes it: `{account}.dkr.ecr.{region}.amazonaws.com/api:1.4.2`"),
         );
@@ -126,7 +131,7 @@ fn secrets(here: &Here<'_>, problems: &mut Vec<Problem>) {
         let wrong = match parts[..] {
             ["arn", _, "secretsmanager", region, account, "secret", name] if !name.is_empty() => match () {
                 () if !(account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())) => "has no account of twelve digits",
-                () if region != here.region => "is in another region",
+                () if region != here.region => ELSEWHERE,
                 () => continue,
             },
             ["arn", ..] => "is not the ARN of a secret",
@@ -134,11 +139,14 @@ fn secrets(here: &Here<'_>, problems: &mut Vec<Problem>) {
             _ if !text.chars().all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c)) => "is neither a name nor an ARN",
             _ => continue,
         };
-        problems.push(
-            Problem::new(codes::SERVICE_SECRET, format!("a task in `{}` cannot read this secret", here.region)).at(secret.span, wrong).help(
-                "write its name, or its ARN with `{region}`: `arn:aws:secretsmanager:{region}:{account}:secret:NAME`; for one key of it add `:KEY::`",
-            ),
-        );
+        let text = if wrong == ELSEWHERE {
+            format!("a task in `{}` would need a secret of another region", here.region)
+        } else {
+            "no task can read this secret".to_owned()
+        };
+        problems.push(Problem::new(codes::SERVICE_SECRET, text).at(secret.span, wrong).help(
+            "write its name, or its ARN with `{region}`: `arn:aws:secretsmanager:{region}:{account}:secret:NAME`; for one key of it add `:KEY::`",
+        ));
     }
 }
 

@@ -150,7 +150,7 @@ fn deployments(here: &Here<'_>, problems: &mut Vec<Problem>) {
     let ((least, most), (tasks, _)) = (deployment(here.member), task_range(here.member.tasks.as_ref()));
     // ECS rounds so (ECS developer guide, "Deployment configuration").
     if tasks.saturating_mul(least).div_ceil(100) >= tasks.saturating_mul(most) / 100 {
-        let text = format!("with {tasks} tasks a deployment could neither stop one nor start one");
+        let text = format!("with {tasks} of `tasks.min` a deployment could neither stop a task nor start one");
         let problem = Problem::new(codes::SERVICE_DEPLOYMENT, text);
         let problem = problem.at(draft.key, format!("at least {least} and at most {most} percent"));
         problems.push(problem.help("raise `maximum`, lower `minimum_healthy`, or run more tasks"));

@@ -36,7 +36,7 @@ fn limits(scaling: &ScalingDraft, problems: &mut Vec<Problem>) {
                 format!("`{path}.{key}` cannot be {}", units.value),
                 units.span,
                 "not 1 to 2147483647",
-                "capacity has at least one unit",
+                "write a whole number of capacity units, at least 1",
             );
         }
     }

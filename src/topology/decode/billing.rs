@@ -1,6 +1,12 @@
 //! `tables.KEY.billing`.
 use super::{Place, Reading};
-use crate::topology::{node::Value, report::At};
+use crate::topology::{
+    codes,
+    node::{Value, shortened},
+    report::{At, Problem},
+};
+
+const ON_DEMAND: &str = "on_demand";
 
 /// `billing`: a word, or limits of capacity.
 #[derive(Clone)]
@@ -28,7 +34,16 @@ pub struct ScalingDraft {
 
 pub fn billing(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<BillingDraft> {
     let Value::Map(_) = place.node.value else {
-        return reading.choice(place, path, &[("on_demand", BillingDraft::OnDemand)]).map(|word| word.value);
+        let word = reading.text(place, path)?;
+        if word.value == ON_DEMAND {
+            return Some(BillingDraft::OnDemand);
+        }
+        reading.problems.push(
+            Problem::new(codes::DECODE_CHOICE, format!("`{path}` cannot be `{}`", shortened(&word.value)))
+                .at(word.span, "not one of the possible values")
+                .help("it can be `on_demand`, or limits: `{ read: { min: 5, max: 100 }, write: { min: 5, max: 100 } }`"),
+        );
+        return None;
     };
     let mut block = reading.block(place, path, "capacity")?;
     let hint = |key: &str| format!("write `{key}: {{ min: 5, max: 100, target: 70 }}`");

@@ -35,16 +35,19 @@ pub enum Policy {
     Geolocation,
 }
 
+/// What stands for each region, and where; the span is that of the key. What could not be read is there without its value.
+pub type ByRegion<T> = At<Vec<(At<String>, Option<T>)>>;
+
 /// One entry of `records`.
 pub struct RecordDraft {
     /// As it stands in the file.
     pub name: At<String>,
     pub service: Option<At<String>>,
     pub policy: Option<At<Policy>>,
-    /// By region; the span is that of the key. What could not be read is there without its value.
-    pub weights: Option<At<Vec<(At<String>, Option<At<u64>>)>>>,
-    /// The same.
-    pub locations: Option<At<Vec<(At<String>, Option<At<Vec<At<String>>>>)>>>,
+    /// There, but perhaps unreadable: what needs one must then stay silent.
+    pub policy_present: bool,
+    pub weights: Option<ByRegion<At<u64>>>,
+    pub locations: Option<ByRegion<At<Vec<At<String>>>>>,
     /// Nothing: all regions of the service. The span is that of the key.
     pub regions: Option<At<Vec<At<String>>>>,
     pub health_check: Option<HealthCheckDraft>,
@@ -109,6 +112,7 @@ fn record(reading: &mut Reading, entry: &Entry, path: &str) -> Option<RecordDraf
     let draft = RecordDraft {
         name: entry.key.clone(),
         service: block.required(reading, "service", "name a service of this file: `service: api`", |r, place, path| r.text(place, path)),
+        policy_present: block.entry(reading, "policy").is_some_and(|entry| !entry.value.is_null()),
         policy: block.optional(reading, "policy", |r, place, path| r.choice(place, path, POLICIES)),
         weights: by_region(reading, &mut block, "weights", |r, place, path| r.whole_number(place, path)),
         locations: by_region(reading, &mut block, "locations", |r, place, path| r.texts(place, path)),
@@ -129,7 +133,7 @@ fn by_region<T>(
     block: &mut Block<'_>,
     key: &'static str,
     read: impl Fn(&mut Reading, Place<'_>, &str) -> Option<T>,
-) -> Option<At<Vec<(At<String>, Option<T>)>>> {
+) -> Option<ByRegion<T>> {
     block.optional(reading, key, |r, place, path| {
         let entries = r.entries(place, path)?;
         let values = entries.iter().map(|entry| {

@@ -168,25 +168,24 @@ fn per_region(reading: &mut Reading, place: Place<'_>, path: &str, table: &[Entr
 
 /// `per_region.<region>.billing`: what may differ is how reads are scaled, and only where the table is provisioned.
 fn billing_in_region(reading: &mut Reading, change: &Entry, is_provisioned: bool, table_path: &str) -> Option<Entry> {
-    let mut refuse = |message: &str, at: &Entry, help: String| {
-        reading
-            .problems
-            .push(Problem::new(codes::TABLE_PER_REGION, message).at(at.key.span, "shared by all members of a global table").help(help));
+    const SHARED: &str = "shared by all members of a global table";
+    let mut refuse = |message: &str, at: &Entry, label: &str, help: String| {
+        reading.problems.push(Problem::new(codes::TABLE_PER_REGION, message).at(at.key.span, label).help(help));
     };
     let Value::Map(entries) = &change.value.value else {
         let help = format!("set it in `{table_path}`; `per_region` can change `billing.read`");
-        refuse("how the capacity of a table is paid for cannot differ from region to region", change, help);
+        refuse("how the capacity of a table is paid for cannot differ from region to region", change, SHARED, help);
         return None;
     };
     if !is_provisioned {
         let help = format!("write `billing: {{ read: …, write: … }}` in `{table_path}`, or remove this");
-        refuse("the table is on demand, so no region of it has limits of capacity", change, help);
+        refuse("the table is on demand, so no region of it has limits of capacity", change, "of a table on demand", help);
         return None;
     }
     let (write, rest): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.key.value == "write");
     for write in write {
         let help = format!("set it in `{table_path}`; `per_region` can change `billing.read`");
-        refuse("`billing.write` of a table cannot differ from region to region", write, help);
+        refuse("`billing.write` of a table cannot differ from region to region", write, SHARED, help);
     }
     reading.asked.entry("capacity_in_region").or_default().insert("read");
     let rest = Node { span: change.value.span, value: Value::Map(rest.into_iter().cloned().collect()) };

@@ -60,6 +60,14 @@ pub struct ServiceMember {
     pub deletion_protection: bool,
 }
 
+impl ServiceMember {
+    /// The port of the tasks that a load balancer sends requests to; nothing when there is none.
+    #[must_use]
+    pub fn balanced_port(&self) -> Option<u16> {
+        self.port.filter(|_| self.load_balancer != LoadBalancer::None)
+    }
+}
+
 /// `image`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {

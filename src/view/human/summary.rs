@@ -40,7 +40,7 @@ macro_rules! line {
 /// The text after `apply` and `destroy`, with styles.
 #[must_use]
 pub fn summary(end: &Ending<'_>) -> String {
-    let blocks = [exists(end), left(end), failures(end), calls(end), headline(end)];
+    let blocks = [exists(end), left(end), to_do(end), failures(end), calls(end), headline(end)];
     let blocks: Vec<String> = blocks.into_iter().filter(|block| !block.is_empty()).collect();
     blocks.join("\n")
 }
@@ -86,6 +86,18 @@ fn left(end: &Ending<'_>) -> String {
     if !lines.is_empty() {
         line!(out, "{}", paint(style::HEADING, "Left as it is"));
         lines.iter().for_each(|text| {
+            line!(out, "  {text}");
+        });
+    }
+    out
+}
+
+/// What mrctl cannot do, and nothing works before.
+fn to_do(end: &Ending<'_>) -> String {
+    let mut out = String::new();
+    if !end.outcome.to_do.is_empty() {
+        line!(out, "{}", paint(style::HEADING, "Left to do"));
+        end.outcome.to_do.iter().for_each(|text| {
             line!(out, "  {text}");
         });
     }

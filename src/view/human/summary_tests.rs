@@ -26,6 +26,7 @@ fn outcome(exists: &[&str]) -> Outcome {
         tally: Tally { done: 7, ..Tally::default() },
         stopped: None,
         exists: exists.iter().map(|address| (addr(address), "id-1".to_owned())).collect(),
+        to_do: Vec::new(),
         failures: vec![],
         elapsed: Duration::from_secs(83),
     }

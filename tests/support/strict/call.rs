@@ -92,15 +92,15 @@ impl Call {
 
     /// Another DynamoDB question with the same credentials, in any region.
     pub fn ask_dynamodb(&self, operation: &str, region: &str, body: &Value) -> Self {
-        self.ask_json("dynamodb", &format!("DynamoDB_20120810.{operation}"), region, body)
+        self.ask_target("dynamodb", &format!("DynamoDB_20120810.{operation}"), region, body)
     }
 
     /// Another question to Application Auto Scaling, likewise.
     pub fn ask_scaling(&self, operation: &str, region: &str, body: &Value) -> Self {
-        self.ask_json("application-autoscaling", &format!("AnyScaleFrontendService.{operation}"), region, body)
+        self.ask_target("application-autoscaling", &format!("AnyScaleFrontendService.{operation}"), region, body)
     }
 
-    fn ask_json(&self, service: &str, target: &str, region: &str, body: &Value) -> Self {
+    fn ask_target(&self, service: &str, target: &str, region: &str, body: &Value) -> Self {
         let (signed, wanted) = (format!("/{}/{}/", self.region, self.service), format!("/{region}/{service}/"));
         let head = self.head.iter().map(|(name, value)| {
             let value = match &**name {
@@ -115,12 +115,37 @@ impl Call {
         Self { service, operation, region, json: body.clone(), head, body: body.to_string().into_bytes(), ..self.clone() }
     }
 
+    /// Another question to the same service of the JSON protocol, with the same credentials.
+    pub fn ask_json(&self, operation: &str, body: &Value) -> Self {
+        let head = self.head.iter().map(|(name, value)| {
+            let before = value.rsplit_once('.').map_or("", |(before, _)| before);
+            (name.clone(), if name == "x-amz-target" { format!("{before}.{operation}") } else { value.clone() })
+        });
+        let (head, bytes) = (head.collect(), body.to_string().into_bytes());
+        Self { operation: operation.to_owned(), json: body.clone(), head, body: bytes, ..self.clone() }
+    }
+
+    /// A question to a service of the query protocol in the same region, with the same credentials.
+    pub fn ask_query(&self, service: &str, version: &str, operation: &str, fields: &[(&str, &str)]) -> Self {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", operation).append_pair("Version", version).extend_pairs(fields);
+        let kept = self.head.iter().filter(|(name, _)| !["x-amz-target", "content-type"].contains(&&**name));
+        let signed = |value: &str| value.replace(&format!("/{}/aws4_request", self.service), &format!("/{service}/aws4_request"));
+        let mut head: Vec<(String, String)> = kept.map(|(name, value)| (name.clone(), signed(value))).collect();
+        head.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        let (service, operation) = (service.to_owned(), operation.to_owned());
+        Self { service, operation, fields: BTreeMap::new(), json: Value::Null, head, body: form.finish().into_bytes(), ..self.clone() }
+    }
+
     pub fn refuse(&self, refusal: &Refusal) -> Answer {
         const ID: &str = "00000000-5712-4c70-8000-000000000000";
         let Refusal { code, message } = refusal;
         let (kind, body) = if self.service == "ec2" {
             let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
             ("text/xml", format!("<Response><Errors>{error}</Errors><RequestID>{ID}</RequestID></Response>"))
+        } else if self.service == "route53" || !self.fields.is_empty() {
+            let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+            ("text/xml", format!("<ErrorResponse>{error}<RequestId>{ID}</RequestId></ErrorResponse>"))
         } else {
             let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message });
             ("application/x-amz-json-1.0", body.to_string())

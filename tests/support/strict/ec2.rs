@@ -2,9 +2,9 @@
 use ipnet::Ipv4Net;
 
 use super::{
-    World,
+    World, attributes,
     call::{Answer, Call, Refusal},
-    endpoints, gateways, peering, refuse,
+    endpoints, gateways, interfaces, load_balancing, peering, refuse,
     xml::{self, Item},
 };
 
@@ -12,10 +12,10 @@ type Verdict = Result<(), Refusal>;
 
 /// Whether EC2 would take this request.
 pub fn judge(world: &World, call: &Call) -> Verdict {
+    load_balancing::pass(world, call);
     match &*call.operation {
-        // 34: one attribute a request.
-        "ModifyVpcAttribute" => one_of(call, &["EnableDnsSupport.Value", "EnableDnsHostnames.Value"]),
-        "ModifySubnetAttribute" => one_of(call, &["MapPublicIpOnLaunch.Value", "AssignIpv6AddressOnCreation.Value", "EnableDns64.Value"]),
+        "ModifyVpcAttribute" => attributes::modify_vpc(world, call),
+        "ModifySubnetAttribute" => attributes::modify_subnet(world, call),
         "CreateVpc" => sized(call, "InvalidVpc.Range"),
         "CreateSubnet" => create_subnet(world, call),
         "AttachInternetGateway" => attach(world, call),
@@ -26,6 +26,7 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "CreateVpcEndpoint" => endpoints::create(world, call),
         "ModifyVpcEndpoint" | "DeleteVpcEndpoints" => endpoints::in_turn(world, call),
         "DeleteSecurityGroup" => endpoints::delete_group(world, call),
+        "DeleteNetworkInterface" => interfaces::delete(world, call),
         "AcceptVpcPeeringConnection" => peering::accept(world, call),
         "DeleteVpcPeeringConnection" => peering::delete(world, call),
         "ModifyVpcPeeringConnectionOptions" => peering::options(world, call),
@@ -59,7 +60,10 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
         "AttachInternetGateway" => {
             return made_then(answer, || world.memory().slow.begin(who(call.field("InternetGatewayId")), "attaching"));
         }
-        "CreateVpcEndpoint" => return made_then(answer, || made("vpcEndpointId", "pending")),
+        "CreateVpcEndpoint" => {
+            endpoints::made(world, call, &answer);
+            return answer;
+        }
         "CreateNatGateway" => {
             gateways::made(world, call, &answer);
             return answer;
@@ -73,10 +77,12 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
             return answer;
         }
         "DescribeNatGateways" => gateways::shown(world, call, &text),
-        "DescribeVpcEndpoints" => shown("vpcEndpointId"),
+        "DescribeVpcEndpoints" => endpoints::shown(world, call, &text),
+        "DescribeNetworkInterfaces" => interfaces::shown(world, call, &text),
         "DescribeVpcPeeringConnections" => peering::shown(world, call, &text),
         "DescribeVpcs" => shown("vpcId"),
-        "DescribeSubnets" => shown("subnetId"),
+        "DescribeVpcAttribute" => attributes::shown_vpc(world, call, &text),
+        "DescribeSubnets" => attributes::shown_subnets(world, call, &shown("subnetId")),
         "DescribeInternetGateways" => shown("internetGatewayId"),
         "DescribeRouteTables" => shown("routeTableAssociationId"),
         _ => return answer,
@@ -102,7 +108,8 @@ pub fn defer(world: &World, call: &Call) -> Option<Answer> {
     }
     let mut memory = world.memory();
     memory.failed.remove(&who);
-    memory.slow.begin(who.clone(), "deleting");
+    let polls = memory.polls(&call.account, &call.operation);
+    memory.slow.begin_for(who.clone(), "deleting", polls);
     memory.deferred.insert(who, call.clone());
     drop(memory);
     Some(call.done(&elements))
@@ -134,13 +141,6 @@ impl World {
 
 fn violation(what: &str, id: &str) -> Verdict {
     refuse("DependencyViolation", format!("The {what} '{id}' has dependencies and cannot be deleted."))
-}
-
-fn one_of(call: &Call, names: &[&str]) -> Verdict {
-    if names.iter().filter(|name| call.fields.contains_key(**name)).count() < 2 {
-        return Ok(());
-    }
-    refuse("InvalidParameterCombination", "Fields for multiple attribute types specified")
 }
 
 /// 2.1.3, 2.2.3: /16 to /28.
@@ -191,7 +191,7 @@ fn detach(world: &World, call: &Call) -> Verdict {
     if !found.all("attachmentSet/item/vpcId").any(|at| at == vpc) {
         return refuse("Gateway.NotAttached", format!("resource {gateway} is not attached to network {vpc}"));
     }
-    let is_public = |interface: &Item| interface.one("vpcId") == vpc && !interface.one("association/publicIp").is_empty();
+    let is_public = |interface: &Item| interface.one("vpcId") == vpc && interfaces::is_public(world, call, interface);
     if world.interfaces(call).iter().any(is_public) {
         let text = "has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.";
         return refuse("DependencyViolation", format!("Network {vpc} {text}"));

@@ -2,9 +2,9 @@
 use std::time::Instant;
 
 use super::{
-    World,
-    call::{Call, Refusal},
-    refuse,
+    World, attributes,
+    call::{Answer, Call, Refusal},
+    refuse, xml,
 };
 
 type Verdict = Result<(), Refusal>;
@@ -34,13 +34,9 @@ pub fn create(world: &World, call: &Call) -> Verdict {
     if call.field("VpcEndpointType") != "Interface" || call.field("PrivateDnsEnabled") != "true" {
         return Ok(());
     }
-    for (attribute, element) in [("enableDnsSupport", "enableDnsSupport"), ("enableDnsHostnames", "enableDnsHostnames")] {
-        let ask = call.ask_ec2_with("DescribeVpcAttribute", &[("VpcId", vpc), ("Attribute", attribute)]);
-        let text = world.forward(&ask).text();
-        if !text.split(&format!("<{element}>")).nth(1).unwrap_or_default().trim_start().starts_with("<value>true") {
-            let text = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
-            return refuse("InvalidParameter", format!("{text} for {vpc}"));
-        }
+    if !["enableDnsSupport", "enableDnsHostnames"].iter().all(|attribute| attributes::is_on(world, call, vpc, attribute)) {
+        let text = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
+        return refuse("InvalidParameter", format!("{text} for {vpc}"));
     }
     let others = world.all(call, "DescribeVpcEndpoints", "vpcEndpointSet");
     if others.iter().any(|found| found.one("vpcId") == vpc && found.one("serviceName") == service) {
@@ -48,6 +44,28 @@ pub fn create(world: &World, call: &Call) -> Verdict {
         return refuse("InvalidParameter", format!("{text} {service} in the VPC {vpc}"));
     }
     Ok(())
+}
+
+/// One to three minutes in the making; one that a test wants to go wrong fails then (2.7.4).
+pub fn made(world: &World, call: &Call, answer: &Answer) {
+    let Some(id) = xml::text_of(&answer.text(), "vpcEndpointId") else { return };
+    let mut memory = world.memory();
+    let polls = memory.polls(&call.account, &call.operation);
+    memory.slow.begin_for(call.who(&id), "pending", polls);
+    if memory.take_order(&call.account, "CreateVpcEndpoint") {
+        memory.failed.insert(call.who(&id));
+    }
+}
+
+/// Puts in the states that the emulator does not know.
+pub fn shown(world: &World, call: &Call, text: &str) -> String {
+    let text = xml::restate(text, "vpcEndpointId", "state", |id| {
+        let who = call.who(id);
+        let mut memory = world.memory();
+        memory.slow.poll(&who).or_else(|| memory.failed.contains(&who).then_some("failed"))
+    });
+    let error = "<lastError><code>InternalError</code><message>no address is free</message></lastError>";
+    text.replace("<state>failed</state>", &format!("<state>failed</state>{error}"))
 }
 
 /// Whether an endpoint has its interfaces in a subnet, or under a group, until it is really gone.

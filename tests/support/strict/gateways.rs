@@ -44,7 +44,7 @@ pub fn made(world: &World, call: &Call, answer: &Answer) {
     if !is_attached || broken {
         memory.failed.insert(call.who(&id));
     }
-    let polls = memory.patience.get(&call.account).copied();
+    let polls = memory.polls(&call.account, &call.operation);
     memory.slow.begin_for(call.who(&id), "pending", polls);
 }
 

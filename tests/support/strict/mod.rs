@@ -4,7 +4,10 @@
 //! It is a server on the loopback address, so the real binary, the clients of a test and anything else see the same AWS. What a
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
+mod attributes;
 mod call;
+mod certificates;
+mod containers;
 mod dynamodb;
 mod dynamodb_capacity;
 mod dynamodb_indexes;
@@ -13,7 +16,10 @@ mod dynamodb_strong;
 mod ec2;
 mod endpoints;
 mod gateways;
+mod interfaces;
+mod load_balancing;
 mod peering;
+mod route53;
 mod scaling;
 mod slow;
 mod xml;
@@ -51,6 +57,10 @@ struct World {
 struct Memory {
     slow: Slow,
     tables: dynamodb::Tables,
+    route53: route53::Memory,
+    services: containers::Services,
+    /// How often a certificate that is not issued yet was looked at.
+    certificates: BTreeMap<slow::Who, u8>,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -65,8 +75,12 @@ struct Memory {
     endpoint_calls: BTreeMap<(String, String), (f64, Instant)>,
     /// Operations of an account whose next outcome a test asked to go wrong.
     ordered: Vec<(String, String)>,
-    /// How many polls a NAT gateway of an account stays pending.
-    patience: BTreeMap<String, u8>,
+    /// For how many polls an account's operations are under way, where a test asked for more than usual.
+    patience: BTreeMap<(String, String), u8>,
+    /// Interfaces of services that have let go of them, and how many more looks at them it takes until they go.
+    lingering: BTreeMap<slow::Who, Option<u8>>,
+    /// How many calls of an account could have changed something.
+    changes: BTreeMap<String, u64>,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was taken: account, operation, region, body.
@@ -111,9 +125,31 @@ impl Strict {
         self.world.memory().ordered.push((account.to_owned(), operation.to_owned()));
     }
 
-    /// Keeps an account's NAT gateways pending for so many polls.
-    pub fn be_slow(&self, account: &str, polls: u8) {
-        self.world.memory().patience.insert(account.to_owned(), polls);
+    /// The same, in one region only.
+    pub fn let_fail_in(&self, account: &str, operation: &str, region: &str) {
+        self.world.memory().ordered.push((account.to_owned(), format!("{operation} in {region}")));
+    }
+
+    /// Lets everything that an account asks for with this operation take so many polls.
+    pub fn be_slow(&self, account: &str, operation: &str, polls: u8) {
+        self.world.memory().patience.insert((account.to_owned(), operation.to_owned()), polls);
+    }
+
+    /// Makes an interface one of a load balancer that is being deleted: nobody but AWS can remove it, and AWS does after so many
+    /// looks at it, or never.
+    pub fn linger(&self, account: &str, region: &str, interface: &str, looks: Option<u8>) {
+        self.world.memory().lingering.insert((account.to_owned(), region.to_owned(), interface.to_owned()), looks);
+    }
+
+    /// How many calls of an account could have changed something, refused ones and repeated ones included.
+    pub fn changes(&self, account: &str) -> u64 {
+        self.world.memory().changes.get(account).copied().unwrap_or_default()
+    }
+
+    /// The operations of an account that were refused with a code, in their order.
+    pub fn refused_with(&self, account: &str, code: &str) -> Vec<String> {
+        let memory = self.world.memory();
+        memory.refused.iter().filter(|(of, _, with)| of == account && *with == code).map(|(_, operation, _)| operation.clone()).collect()
     }
 
     /// How often an operation of an account was refused with a code.
@@ -132,8 +168,34 @@ impl Strict {
     }
 }
 
+impl Strict {
+    /// The changes of hosted zones that were taken in an account, in their order: of each record set action, name, identifier
+    /// and policy.
+    pub fn zone_changes(&self, account: &str) -> Vec<Vec<[String; 4]>> {
+        let memory = self.world.memory();
+        memory.route53.changes.iter().filter(|(of, _)| of == account).map(|(_, changes)| changes.clone()).collect()
+    }
+
+    /// The calls to Route 53 in an account, in their order.
+    pub fn route53_calls(&self, account: &str) -> Vec<&'static str> {
+        let memory = self.world.memory();
+        memory.route53.asked.iter().filter(|(of, _)| of == account).map(|(_, operation)| *operation).collect()
+    }
+}
+
 impl Memory {
+    /// How many polls an operation of an account takes; nothing: as many as usual.
+    fn polls(&self, account: &str, operation: &str) -> Option<u8> {
+        self.patience.get(&(account.to_owned(), operation.to_owned())).copied()
+    }
+
     /// Whether a test asked that this goes wrong; only once.
+    fn take_order_of(&mut self, call: &Call) -> bool {
+        let here = format!("{} in {}", call.operation, call.region);
+        self.take_order(&call.account, &call.operation) || self.take_order(&call.account, &here)
+    }
+
+    /// The same, whatever the region.
     fn take_order(&mut self, account: &str, operation: &str) -> bool {
         let at = self.ordered.iter().position(|(of, what)| of == account && what == operation);
         at.map(|at| self.ordered.remove(at)).is_some()
@@ -146,14 +208,23 @@ impl World {
     }
 
     fn answer(&self, call: &Call) -> Answer {
+        if mrctl::aws::wire::is_mutating(&call.operation) {
+            *self.memory().changes.entry(call.account.clone()).or_default() += 1;
+        }
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
             "dynamodb" => dynamodb::judge(self, call),
             "application-autoscaling" => scaling::judge(self, call),
+            "route53" => route53::judge(self, call),
+            "ecs" => containers::judge(self, call),
+            "elasticloadbalancing" => load_balancing::judge(self, call),
+            "acm" => certificates::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
-            self.memory().refused.push((call.account.clone(), call.operation.clone(), refusal.code));
+            let operation =
+                route53::operation(call).filter(|_| call.service == "route53").map_or_else(|| call.operation.clone(), str::to_owned);
+            self.memory().refused.push((call.account.clone(), operation, refusal.code));
             return call.refuse(&refusal);
         }
         self.send_deferred(call);
@@ -162,6 +233,8 @@ impl World {
         {
             return answer;
         }
+        let revision = containers::before(self, call);
+        let used = load_balancing::before(self, call);
         let answer = self.forward(call);
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
@@ -171,6 +244,10 @@ impl World {
             "ec2" => ec2::colour(self, call, answer),
             "dynamodb" => dynamodb::colour(self, call, answer),
             "application-autoscaling" => scaling::follow(self, call, answer),
+            "route53" => route53::colour(self, call, answer),
+            "ecs" => containers::colour(self, call, answer, revision),
+            "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
+            "acm" => certificates::colour(self, call, answer),
             _ => answer,
         }
     }

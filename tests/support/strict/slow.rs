@@ -31,6 +31,14 @@ impl Slow {
         self.0.keys().any(is)
     }
 
+    /// Takes a refused try of somebody else for a poll of everything of that kind.
+    pub fn pass(&mut self, is: impl Fn(&Who) -> bool) {
+        let all: Vec<Who> = self.0.keys().filter(|who| is(who)).cloned().collect();
+        for who in &all {
+            self.poll(who);
+        }
+    }
+
     /// The word to show at this poll; nothing once the state is over.
     pub fn poll(&mut self, who: &Who) -> Option<&'static str> {
         let (word, left) = self.0.get_mut(who)?;

@@ -32,7 +32,8 @@ impl Item {
 pub fn items(text: &str, set: &str) -> Vec<Item> {
     let Ok(document) = Document::parse(text) else { return Vec::new() };
     let Some(list) = document.descendants().find(|node| node.tag_name().name() == set) else { return Vec::new() };
-    let entries = list.children().filter(|node| node.tag_name().name() == "item");
+    // EC2 says `item`, the query protocol of the others `member`.
+    let entries = list.children().filter(|node| ["item", "member"].contains(&node.tag_name().name()));
     let read = entries.map(|entry| {
         let mut item = Item::default();
         item.read(entry, "");

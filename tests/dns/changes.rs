@@ -1,0 +1,116 @@
+//! What a record is changed to, on a live stack.
+use aws_sdk_route53::types::ChangeAction;
+use serde_json::json;
+
+use super::{Zone, apply, doing, record, topology};
+use crate::support::{binary::Place, sandbox::strict};
+
+const TWO: [&str; 2] = ["us-east-1", "eu-west-1"];
+
+#[test]
+fn records_come_last_and_go_first_and_a_reference_is_never_used_again() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    let others = zone.put_simple("www.example.com");
+    place.write(topology("shop", &TWO, &record("health_check: { path: /health, interval: 10s }")));
+    for round in 1..=2 {
+        apply(&place);
+        place.is_converged();
+        assert_eq!(
+            zone.shown(),
+            [
+                "api.example.com. mrctl/shop/eu-west-1 latency eu-west-1, checked",
+                "api.example.com. mrctl/shop/us-east-1 latency us-east-1, checked",
+                "www.example.com. - simple",
+            ],
+            "round {round}"
+        );
+        let checks = zone.health_checks();
+        assert_eq!(checks.len(), 2);
+        for check in &checks {
+            let config = check.health_check_config().unwrap();
+            assert_eq!((config.port(), config.enable_sni(), config.resource_path()), (Some(80), Some(false), Some("/health")));
+            let reference: Vec<&str> = check.caller_reference().split('/').collect();
+            assert_eq!((reference[0], reference[1].len(), reference[2]), ("mrctl", 12, if round == 1 { "1" } else { "2" }));
+        }
+        place.destroy("shop");
+        assert_eq!(zone.shown(), ["www.example.com. - simple"]);
+        assert_eq!(zone.sets()[0].resource_records(), others.resource_records());
+        assert!(zone.health_checks().is_empty());
+    }
+    assert_eq!(strict().refused_with(&place.account, "Throttling"), [""; 0], "Route 53 is paced, not hammered");
+    assert_eq!(strict().refused_with(&place.account, "PriorRequestNotComplete"), [""; 0]);
+}
+
+#[test]
+fn policies_weights_and_intervals_change_on_a_live_stack() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    let mut before = 0;
+    for (settings, shown) in [
+        ("health_check: { interval: 10s }", ["eu-west-1 latency eu-west-1, checked", "us-east-1 latency us-east-1, checked"]),
+        ("health_check: { interval: 30s }", ["eu-west-1 latency eu-west-1, checked", "us-east-1 latency us-east-1, checked"]),
+        (
+            "health_check: { interval: 10s, failure_threshold: 5 }",
+            ["eu-west-1 latency eu-west-1, checked", "us-east-1 latency us-east-1, checked"],
+        ),
+        ("policy: weighted, weights: { us-east-1: 30, eu-west-1: 70 }", ["eu-west-1 weight 70", "us-east-1 weight 30"]),
+        ("policy: weighted, weights: { us-east-1: 50, eu-west-1: 70 }", ["eu-west-1 weight 70", "us-east-1 weight 50"]),
+        ("policy: geolocation, locations: { us-east-1: [default], eu-west-1: [EU] }", ["eu-west-1/EU in EU", "us-east-1/default in *"]),
+        ("", ["eu-west-1 latency eu-west-1", "us-east-1 latency us-east-1"]),
+    ] {
+        place.write(topology("shop", &TWO, &record(settings)));
+        apply(&place);
+        place.is_converged();
+        assert_eq!(zone.shown(), shown.map(|line| format!("api.example.com. mrctl/shop/{line}")), "{settings}");
+        let changes = strict().zone_changes(&place.account);
+        for change in &changes[before..] {
+            let deleted = change.iter().filter(|set| set[0] == "DELETE").count();
+            assert!(deleted == 0 || change.len() > deleted, "{settings}: no moment without a record: {changes:#?}");
+        }
+        before = changes.len();
+    }
+    place.destroy("shop");
+    assert_eq!(zone.shown(), [""; 0]);
+}
+
+#[test]
+fn a_region_joins_and_leaves_and_what_is_alone_is_a_set_of_one() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    let write = |regions: &[&str], shown: &[&str]| {
+        place.write(topology("shop", regions, &record("")));
+        apply(&place);
+        place.is_converged();
+        assert_eq!(zone.shown(), shown.iter().map(|line| format!("api.example.com. mrctl/shop/{line}")).collect::<Vec<_>>());
+    };
+    write(&TWO[..1], &["us-east-1 weight 1"]);
+    write(&TWO, &["eu-west-1 latency eu-west-1", "us-east-1 latency us-east-1"]);
+    write(&TWO[1..], &["eu-west-1 weight 1"]);
+    place.destroy("shop");
+}
+
+#[test]
+fn a_region_that_somebody_took_out_of_dns_stays_out() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    let file =
+        |weight: u8| topology("shop", &TWO, &record(&format!("policy: weighted, weights: {{ us-east-1: 10, eu-west-1: {weight} }}")));
+    place.write(file(20));
+    apply(&place);
+    let is_ireland = |set: &&mut aws_sdk_route53::types::ResourceRecordSet| set.set_identifier() == Some("mrctl/shop/eu-west-1");
+    let mut set = zone.sets().iter_mut().find(is_ireland).unwrap().clone();
+    set.weight = Some(0);
+    zone.change(ChangeAction::Upsert, set.clone());
+    let plan = place.plan(&[]);
+    assert_eq!(doing(&plan), []);
+    assert_eq!(plan["posture"][0]["id"], json!("weight:eu-west-1/route53.record/api.example.com"));
+    assert_eq!((&plan["posture"][0]["wanted"], &plan["posture"][0]["found"]), (&json!(20), &json!(0)));
+    // Any other difference is one.
+    set.weight = Some(7);
+    zone.change(ChangeAction::Upsert, set);
+    assert_eq!(doing(&place.plan(&[])), [("eu-west-1/route53.record/api.example.com", "update")]);
+    apply(&place);
+    place.is_converged();
+    place.destroy("shop");
+}

@@ -1,0 +1,51 @@
+//! The zone itself: one that has to be there, and one that mrctl makes.
+use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, Vpc, VpcRegion};
+
+use super::{ZONE, Zone, apply, client, codes, record, topology};
+use crate::support::{aws::block_on, binary::Place};
+
+const ONE: [&str; 1] = ["us-east-1"];
+
+#[test]
+fn a_zone_that_is_missing_private_or_doubled_stops_the_plan_and_no_removal() {
+    let place = Place::new();
+    place.write(topology("shop", &ONE, &record("")));
+    assert!(codes(&place.plan(&[])).contains(&"dns::zone-missing"));
+    place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    let private = HostedZoneConfig::builder().private_zone(true).build();
+    let vpc = Vpc::builder().vpc_region(VpcRegion::UsEast1).vpc_id("vpc-1").build();
+    let ask = client(&place).create_hosted_zone().name(ZONE).caller_reference("private").hosted_zone_config(private).vpc(vpc);
+    block_on(ask.send()).unwrap();
+    assert!(codes(&place.plan(&[])).contains(&"dns::zone-private"));
+    let zone = Zone::new(&place);
+    assert!(!codes(&place.plan(&[])).iter().any(|code| code.starts_with("dns::")));
+    let doubled = Zone::new(&place);
+    let plan = place.plan(&[]);
+    assert!(codes(&plan).contains(&"dns::zone-doubled"), "{:#}", plan["findings"]);
+    let said = plan["findings"].to_string();
+    assert!(said.contains(&zone.id) && said.contains(&doubled.id), "{said}");
+    assert!(!codes(&place.plan(&["--destroy"])).iter().any(|code| code.starts_with("dns::")));
+    place.expect(0, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
+}
+
+#[test]
+fn a_zone_is_made_its_name_servers_are_told_and_what_others_put_there_keeps_it() {
+    let place = Place::new();
+    place.write(topology("shop", &ONE, &record("").replace("zone: example.com", "zone: { name: example.com, create: true }")));
+    let said = apply(&place);
+    assert!(said.contains("Left to do") && said.contains("example.com is answered by ns-"), "{said}");
+    place.is_converged();
+    let client = client(&place);
+    let zones = block_on(client.list_hosted_zones().send()).unwrap().hosted_zones;
+    assert_eq!(zones.len(), 1);
+    assert!(zones[0].caller_reference().starts_with("mrctl/") && zones[0].caller_reference().ends_with("/1"));
+    let zone = Zone { client, id: zones[0].id().trim_start_matches("/hostedzone/").to_owned() };
+    assert_eq!(zone.shown(), ["api.example.com. mrctl/shop/us-east-1 weight 1"]);
+    let foreign = zone.put_simple("www.example.com");
+    let said = place.expect(1, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
+    assert!(said.contains("A www.example.com (simple)"), "{said}");
+    assert_eq!(zone.shown(), ["www.example.com. - simple"]);
+    zone.change(ChangeAction::Delete, foreign);
+    place.destroy("shop");
+    assert!(block_on(zone.client.list_hosted_zones().send()).unwrap().hosted_zones.is_empty());
+}

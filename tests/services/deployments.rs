@@ -1,0 +1,75 @@
+//! Deployments that do not get healthy.
+use super::{action, doing, in_regions, seen::Seen, worker};
+use crate::support::{binary::Place, sandbox::strict};
+
+const SERVICE: &str = "us-east-1/ecs.service/worker";
+const REVISION: &str = "us-east-1/ecs.task_definition/worker";
+
+#[test]
+fn a_rolled_back_deployment_is_a_gate_and_is_proposed_again() {
+    let place = Place::with(&worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let (aws, next) = (Seen::new(&place.account, "us-east-1"), worker("").replace("worker:1", "worker:2"));
+    place.write(&next);
+    strict().let_fail(&place.account, "UpdateService");
+    let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
+    for text in ["ECS gave up on shop-worker:2", "went back to shop-worker:1", "circuit breaker", "CannotPullContainerError"] {
+        assert!(said.contains(text), "`{text}` is not said: {said}");
+    }
+    assert!(aws.image("shop-worker").ends_with("/worker:1"));
+    let plan = place.plan(&[]);
+    assert_eq!(action(&plan, SERVICE), "update", "{:#?}", doing(&plan));
+
+    // The file as it was: the new revision goes, the service is not touched.
+    place.write(worker(""));
+    let plan = place.plan(&[]);
+    assert_eq!(doing(&plan).iter().map(|(_, action)| *action).collect::<Vec<_>>(), ["delete"], "{:#?}", doing(&plan));
+    place.write(&next);
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert!(aws.image("shop-worker").ends_with("/worker:2"));
+    assert_eq!(aws.revisions("shop-worker").len(), 1);
+    place.destroy("shop");
+}
+
+#[test]
+fn a_first_deployment_that_failed_is_deployed_again() {
+    let place = Place::with(&worker(""));
+    strict().let_fail(&place.account, "CreateService");
+    let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("ECS gave up on shop-worker:1") && said.contains("circuit breaker"), "{said}");
+    let plan = place.plan(&[]);
+    assert_eq!(doing(&plan), [(SERVICE, "update")], "{plan:#}");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    place.destroy("shop");
+}
+
+#[test]
+fn a_failed_gate_leaves_later_regions_as_they_were() {
+    let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+    let place = Place::with(&in_regions(&regions, ""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    place.write(in_regions(&regions, "").replace("worker:1", "worker:2"));
+    let plan = place.plan(&[]);
+    let needs = |addr: &str| {
+        let step = plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == addr).unwrap();
+        step["needs"].to_string()
+    };
+    assert!(needs("eu-west-1/ecs.service/worker").contains("gate/us-east-1"), "{plan:#}");
+    assert!(needs("ap-southeast-2/ecs.task_definition/worker").contains("gate/eu-west-1"), "{plan:#}");
+    strict().let_fail_in(&place.account, "UpdateService", "eu-west-1");
+    let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("eu-west-1/ecs.service/worker"), "{said}");
+    let image = |region: &str| Seen::new(&place.account, region).image("shop-worker").rsplit(':').next().unwrap().to_owned();
+    assert_eq!(regions.map(image), ["2", "1", "1"]);
+    assert_eq!(Seen::new(&place.account, "ap-southeast-2").revisions("shop-worker").len(), 1);
+    let plan = place.plan(&[]);
+    assert_eq!(action(&plan, REVISION), "keep");
+    assert_eq!(action(&plan, "ap-southeast-2/ecs.task_definition/worker"), "replace");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(regions.map(image), ["2", "2", "2"]);
+    place.destroy("shop");
+}

@@ -1,0 +1,151 @@
+//! What roles may do, and what happens to what others add to them.
+use serde_json::Value;
+
+use super::{action, doing, seen::Seen, worker};
+use crate::support::{aws::block_on, binary::Place};
+
+const MORE: &str = "    uses: { tables: { Orders: read } }
+    secrets: { KEY: shop/key, OTHER: \"arn:aws:secretsmanager:{region}:123456789012:secret:other-AbCdEf:name::\" }
+";
+const TASK: &str = "shop-us-east-1-worker-task";
+const EXECUTION: &str = "shop-us-east-1-worker-execution";
+
+/// Every action with every resource that a policy allows it on.
+fn allowed(policy: &Value) -> Vec<(String, String)> {
+    let texts = |value: &Value| -> Vec<String> {
+        match value {
+            Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            one => one.as_str().map(str::to_owned).into_iter().collect(),
+        }
+    };
+    let mut all = Vec::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow");
+        for action in texts(&statement["Action"]) {
+            all.extend(texts(&statement["Resource"]).into_iter().map(|resource| (action.clone(), resource)));
+        }
+    }
+    all.sort();
+    all
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(action, resource)| ((*action).to_owned(), (*resource).to_owned())).collect()
+}
+
+#[test]
+fn roles_may_do_exactly_what_the_file_says() {
+    let place = Place::with(&worker(MORE));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let (aws, account) = (Seen::new(&place.account, "us-east-1"), &place.account);
+    let table = format!("arn:aws:dynamodb:us-east-1:{account}:table/shop-Orders");
+    let indexes = format!("{table}/index/*");
+    let read = ["BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan"];
+    let wanted: Vec<_> = read.iter().flat_map(|action| [&table, &indexes].map(|on| (format!("dynamodb:{action}"), on.clone()))).collect();
+    assert_eq!(allowed(&aws.policy(TASK)), wanted);
+    let image = format!("arn:aws:ecr:us-east-1:{account}:repository/worker");
+    let streams = format!("arn:aws:logs:us-east-1:{account}:log-group:/mrctl/shop/worker:*");
+    let named = format!("arn:aws:secretsmanager:us-east-1:{account}:secret:shop/key-??????");
+    let wanted = pairs(&[
+        ("ecr:BatchCheckLayerAvailability", &image),
+        ("ecr:BatchGetImage", &image),
+        ("ecr:GetAuthorizationToken", "*"),
+        ("ecr:GetDownloadUrlForLayer", &image),
+        ("logs:CreateLogStream", &streams),
+        ("logs:PutLogEvents", &streams),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:other-AbCdEf"),
+        ("secretsmanager:GetSecretValue", &named),
+    ]);
+    assert_eq!(allowed(&aws.policy(EXECUTION)), wanted);
+    let role = block_on(aws.iam.get_role().role_name(TASK).send()).unwrap().role.unwrap();
+    assert_eq!(role.path(), "/mrctl/shop/");
+
+    // More, then nothing at all.
+    place.write(worker("    uses: { tables: { Orders: write } }\n    exec: true\n"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let policy = allowed(&aws.policy(TASK));
+    assert!(policy.contains(&("ssmmessages:OpenDataChannel".into(), "*".into())), "{policy:?}");
+    assert!(
+        policy.contains(&("dynamodb:PutItem".into(), table.clone())) && !policy.contains(&("dynamodb:Query".into(), table)),
+        "{policy:?}"
+    );
+    place.write(worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let left = block_on(aws.iam.list_role_policies().role_name(TASK).send()).unwrap().policy_names;
+    assert_eq!(left, Vec::<String>::new());
+    place.destroy("shop");
+    assert_eq!(aws.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn rights_that_others_add_are_drift() {
+    let place = Place::with(&worker(MORE));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let aws = Seen::new(&place.account, "us-east-1");
+    let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let anyone = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#;
+    let attach = aws.iam.attach_role_policy().role_name(TASK).policy_arn("arn:aws:iam::aws:policy/AdministratorAccess");
+    block_on(attach.send()).unwrap();
+    block_on(aws.iam.put_role_policy().role_name(TASK).policy_name("more").policy_document(everything).send()).unwrap();
+    block_on(aws.iam.update_assume_role_policy().role_name(EXECUTION).policy_document(anyone).send()).unwrap();
+    let plan = place.plan(&[]);
+    let changed = ["us-east-1/iam.role/worker-task", "us-east-1/iam.role/worker-execution"];
+    assert!(changed.iter().all(|addr| action(&plan, addr) == "update"), "{:#?}", doing(&plan));
+    assert_eq!(doing(&plan).len(), 2, "{:#?}", doing(&plan));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let attached = block_on(aws.iam.list_attached_role_policies().role_name(TASK).send()).unwrap().attached_policies.unwrap_or_default();
+    assert!(attached.is_empty(), "{attached:?}");
+
+    // Attached again, they do not keep a destroy from taking the role.
+    block_on(attach_again(&aws)).unwrap();
+    place.destroy("shop");
+    assert_eq!(aws.leftovers(), Vec::<String>::new());
+}
+
+async fn attach_again(aws: &Seen) -> Result<(), String> {
+    let ask = aws.iam.attach_role_policy().role_name(TASK).policy_arn("arn:aws:iam::aws:policy/AdministratorAccess");
+    ask.send().await.map(drop).map_err(|error| format!("{error:?}"))
+}
+
+#[test]
+fn a_role_of_somebody_else_is_left_alone_and_named() {
+    let place = Place::with(&worker(MORE));
+    let aws = Seen::new(&place.account, "us-east-1");
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    block_on(aws.iam.create_role().role_name(TASK).path("/other/").assume_role_policy_document(trust).send()).unwrap();
+    let said = place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains(TASK) && said.contains("does not carry this stack's mark"), "{said}");
+    let role = block_on(aws.iam.get_role().role_name(TASK).send()).unwrap().role.unwrap();
+    assert_eq!((role.path(), role.tags().len()), ("/other/", 0));
+}
+
+#[test]
+fn another_path_and_a_boundary_converge() {
+    let place = Place::with(&worker(MORE));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let aws = Seen::new(&place.account, "us-east-1");
+    place.write(format!("{}iam: {{ permissions_boundary: \"arn:aws:iam::{}:policy/limit\" }}\n", worker(MORE), place.account));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let boundary =
+        |role: &aws_sdk_iam::types::Role| role.permissions_boundary().and_then(|one| one.permissions_boundary_arn()).map(str::to_owned);
+    let role = block_on(aws.iam.get_role().role_name(TASK).send()).unwrap().role.unwrap();
+    assert_eq!(boundary(&role).as_deref(), Some(&*format!("arn:aws:iam::{}:policy/limit", place.account)));
+    place.write(format!("{}iam: {{ path: /team/ }}\n", worker(MORE)));
+    assert_eq!(action(&place.plan(&[]), "us-east-1/iam.role/worker-task"), "replace");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let roles = block_on(aws.iam.list_roles().send()).unwrap().roles;
+    let of = |role: &aws_sdk_iam::types::Role| (role.path().to_owned(), role.role_name().starts_with("shop-us-east-1-worker-"));
+    assert_eq!(roles.iter().map(of).collect::<Vec<_>>(), vec![("/team/shop/".to_owned(), true); 2], "{roles:#?}");
+    let running = aws.running("shop-worker");
+    assert!(roles.iter().any(|role| Some(role.arn()) == running.task_role_arn()), "{running:?}");
+    let task = roles.iter().find(|role| role.role_name().contains("task")).unwrap();
+    let task = block_on(aws.iam.get_role().role_name(task.role_name()).send()).unwrap().role.unwrap();
+    assert_eq!(boundary(&task), None);
+    place.destroy("shop");
+}

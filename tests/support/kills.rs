@@ -1,0 +1,106 @@
+//! Runs that are cut off: the same command again makes of it one of everything, or nothing.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{
+    aws::{Aws, block_on},
+    binary::Place,
+    sandbox::strict,
+};
+
+/// Most of the time a run waits for slow states.
+const SIDE_BY_SIDE: u64 = 8;
+const APPLY: [&str; 3] = ["apply", "--yes", "--no-sweep"];
+
+/// A stack whose runs are cut off, and what it is when none is.
+struct Whole<'a> {
+    topology: &'a str,
+    stack: &'a str,
+    regions: &'a [&'a str],
+    /// How many steps its plan has.
+    steps: usize,
+    /// How many things AWS shows of it, by region.
+    things: Vec<usize>,
+    /// Calls that change something, of an apply and of a destroy.
+    calls: [u64; 2],
+}
+
+/// Kills an apply and later a destroy of a stack at `points` places each, spread by seed over all their calls, before the call is
+/// sent or once AWS has done it. Each is followed by a run that nobody cuts off; then there is one of everything, and in the end
+/// nothing. `MRCTL_KILL_POINTS` stands instead of `points`.
+pub fn survive(topology: &str, stack: &str, regions: &[&str], points: u64) {
+    let points = std::env::var_os("MRCTL_KILL_POINTS").and_then(|text| text.to_str()?.parse().ok()).unwrap_or(points);
+    let whole = Whole::build(topology, stack, regions);
+    let [applies, destroys] = [AtomicU64::new(0), AtomicU64::new(0)];
+    std::thread::scope(|scope| {
+        for worker in 0..SIDE_BY_SIDE {
+            let (whole, applies, destroys) = (&whole, &applies, &destroys);
+            scope.spawn(move || {
+                for point in (worker..points).step_by(SIDE_BY_SIDE as usize) {
+                    let [apply, destroy] = whole.is_killed_at(point, points);
+                    applies.fetch_add(u64::from(apply), Ordering::Relaxed);
+                    destroys.fetch_add(u64::from(destroy), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let killed = [applies.into_inner(), destroys.into_inner()];
+    let [apply, destroy] = whole.calls;
+    println!("{points} points over {apply} calls of an apply and {destroy} of a destroy; {killed:?} of them were cut off");
+    // A run that AWS made wait may need a call more or less than the one that was counted.
+    assert!(killed.iter().all(|runs| runs * 4 >= points * 3), "{killed:?} of {points}");
+}
+
+impl<'a> Whole<'a> {
+    fn build(topology: &'a str, stack: &'a str, regions: &'a [&'a str]) -> Self {
+        let world = Place::with(topology);
+        world.expect(0, &APPLY);
+        let applied = strict().changes(&world.account);
+        let (steps, things) = (steps(&world), things(&world, regions));
+        world.destroy(stack);
+        let calls = [applied, strict().changes(&world.account) - applied];
+        assert!(things.iter().all(|count| *count > 0) && calls.iter().all(|count| *count > 0), "{things:?} {calls:?}");
+        Self { topology, stack, regions, steps, things, calls }
+    }
+
+    /// Whether an apply, and a destroy, was really cut off at this point.
+    fn is_killed_at(&self, point: u64, points: u64) -> [bool; 2] {
+        let mut chance = fastrand::Rng::with_seed(point);
+        let mut place = |calls: u64| {
+            let (from, to) = (point * calls / points, ((point + 1) * calls / points).max(point * calls / points + 1));
+            let side = if chance.bool() { "before" } else { "after" };
+            format!("kill@{}:{side}", 1 + chance.u64(from..to))
+        };
+        let [at_apply, at_destroy] = self.calls.map(&mut place);
+        let world = Place::with(self.topology);
+        let cut = |at: &str, command: &[&str]| world.run(&[&["--inject", at], command].concat()).status.code().is_none();
+        let apply = cut(&at_apply, &APPLY);
+        world.expect(0, &APPLY);
+        assert_eq!((steps(&world), things(&world, self.regions)), (self.steps, self.things.clone()), "after {at_apply}");
+        let destroy = cut(&at_destroy, &["destroy", "--yes", "--confirm", self.stack, "--allow-data-loss", "all", "--no-sweep"]);
+        world.destroy(self.stack);
+        assert_eq!(things(&world, self.regions), vec![0; self.regions.len()], "after {at_destroy}");
+        [apply, destroy]
+    }
+}
+
+/// How many steps the plan has, which all have to be "as wanted", without a finding.
+fn steps(world: &Place) -> usize {
+    let plan = world.plan(&[]);
+    let steps = plan["steps"].as_array().unwrap();
+    let is_whole =
+        steps.iter().all(|step| step["action"] == "keep" && step["waiting"].is_null()) && plan["findings"] == serde_json::json!([]);
+    assert!(is_whole, "{plan:#}");
+    steps.len()
+}
+
+/// How many things there are by region, with marks or without, as AWS itself shows them.
+pub fn things(world: &Place, regions: &[&str]) -> Vec<usize> {
+    let count = async |region: &&str| Aws::new(&world.account, region).leftovers().await.len();
+    block_on(async {
+        let mut all = Vec::new();
+        for region in regions {
+            all.push(count(region).await);
+        }
+        all
+    })
+}
