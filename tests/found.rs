@@ -261,6 +261,22 @@ fn an_event_stream_ends_with_its_end_when_nothing_could_be_planned() {
     }
 }
 
+/// Nobody is said to have answered who was not asked, and nothing is promised for regions that are all silent.
+#[test]
+fn a_plan_says_who_answered() {
+    let place = Place::with(FILE);
+    let said = place.expect(0, &["plan", "--offline"]);
+    assert!(said.contains("  us-east-1  not asked: AWS is taken as empty\n") && !said.contains("answered"), "{said}");
+    assert!(!said.contains("held"), "{said}");
+    let plan = place.plan(&["--offline"]);
+    assert_eq!(plan["regions"]["eu-west-1"], serde_json::json!({ "state": "not_asked", "detail": null }));
+    let all = ["--inject", "down=us-east-1:refuse,down=eu-west-1:refuse"];
+    for command in [&["plan"][..], &["apply", "--yes"]] {
+        let said = place.expect(5, &[&all, command, &["--no-sweep"]].concat());
+        assert!(said.contains("No region answered") && !said.contains("other regions are planned"), "{said}");
+    }
+}
+
 /// Whoever asked for few words or for events still has to know why nothing was done.
 #[test]
 fn a_refusal_says_why_however_little_is_to_be_said() {

@@ -193,11 +193,7 @@ impl Work<'_> {
         let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
         let found = step.found.clone().ok_or_else(|| Fault::bug("nothing to change"))?;
         if doing == Doing::Adopting {
-            let now = self.look(kind, &cx, &step.addr).await?;
-            if let Some(other) = now.and_then(|now| other_stack(&now, &want.spec)) {
-                let message = format!("`{}` carries the mark of stack `{other}` by now; it is not adopted", found.id);
-                return Err(Fault::new(format!("adopting {}", step.addr), Class::Invalid, message));
-            }
+            self.look(kind, &cx, &step.addr).await?.map_or(Ok(()), |now| not_taken(&now, want))?;
             // Only tags are written; whatever else differs is the next plan's business.
             self.update(kind, &cx, &found, want, step.changes.clone(), doing).await?;
             return Ok(Left::Exists { id: found.id, outputs: found.outputs });
@@ -291,6 +287,7 @@ impl Work<'_> {
             self.retry(&want.addr, fault, attempt, &mut pauses).await;
             // Part of it may have been done: only what still differs is sent again.
             if let Ok(Some(again)) = self.look(kind, cx, &want.addr).await {
+                not_taken(&again, want)?;
                 let left = diff(&again.spec, &want.spec);
                 // What began to differ since is the next plan's business where the data guard has a say in it.
                 let (traits, asked) = (kind.traits(), changes.clone());
@@ -412,6 +409,13 @@ impl Work<'_> {
         }
         why
     }
+}
+
+/// Another stack may have put its marks on a thing since the plan.
+fn not_taken(now: &Found<Doc>, want: &Want<Doc>) -> Result<(), Fault> {
+    let Some(other) = other_stack(now, &want.spec) else { return Ok(()) };
+    let message = format!("`{}` carries the mark of stack `{other}` by now; it is left alone", now.id);
+    Err(Fault::new(format!("changing {}", want.addr), Class::Invalid, message))
 }
 
 fn paths(changes: &[Change]) -> String {

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here and in `view` is anything printed.
 mod common;
+mod consent;
 mod exit;
 mod offline;
 mod planning;

@@ -111,8 +111,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
 
 fn offline(model: &Model, regions: &[Region]) -> (Facts, Observed) {
     let facts = Facts { account: None, ..Facts::default() };
-    let state =
-        |region: &Region| (region.clone(), RegionState { state: Reach::Reachable, detail: Some("not asked".to_owned()), in_file: true });
+    let state = |region: &Region| (region.clone(), RegionState { state: Reach::NotAsked, detail: None, in_file: true });
     tracing::debug!(stack = model.stack, "planning offline");
     (facts, Observed { regions: regions.iter().map(state).collect(), ..Observed::default() })
 }

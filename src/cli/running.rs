@@ -1,19 +1,16 @@
 //! The commands that talk to AWS: `plan`, `apply`, `destroy`, `graph`.
-use std::{future::pending, io::IsTerminal, io::Write as _, time::Duration};
+use std::{io::IsTerminal, time::Duration};
 
 use anstream::{eprint, eprintln, print, println};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
-};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Exit,
     common::Common,
+    consent::{Consent, Signals, agreed},
     exit_of,
     offline::Format,
     planning::{self, Asked, Planned},
@@ -229,16 +226,6 @@ impl DestroyArgs {
     }
 }
 
-/// How the user agrees to a plan.
-enum Consent {
-    Given,
-    /// The stack's name was given on the command line.
-    Named(String),
-    Ask,
-    /// The stack's name has to be typed; one that was given without `--yes` has to be right, too.
-    AskName(Option<String>),
-}
-
 async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format, timeout: Option<Duration>) -> Result<Exit> {
     let asks = matches!(consent, Consent::Ask | Consent::AskName(_));
     if asks && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
@@ -288,44 +275,6 @@ async fn execute(common: &Common, asked: Asked, consent: Consent, format: Format
     Ok(ended(common, plan, &fleet, format, &outcome, before, last))
 }
 
-/// Asks, where it is to be asked; a signal that comes before the answer is a no.
-async fn agreed(consent: &Consent, plan: &Plan, signals: Option<&mut Signals>) -> Result<bool> {
-    let expected = match consent {
-        Consent::Given | Consent::Named(_) => return Ok(true),
-        Consent::Ask => {
-            eprint!("Do this? Only `yes` is taken as yes: ");
-            "yes"
-        }
-        Consent::AskName(_) => {
-            eprint!("Type the stack's name to remove it ({}): ", plan.stack);
-            plan.stack.as_str()
-        }
-    };
-    std::io::stderr().flush()?;
-    let (tell, told) = oneshot::channel();
-    // A thread that nobody waits for: after a signal the line may never come.
-    std::thread::spawn(move || {
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        // Nobody listens any more after a signal.
-        let _ = tell.send(read.map(|_| answer));
-    });
-    let signalled = async {
-        match signals {
-            Some(signals) => signals.next().await,
-            None => pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        () = signalled => {
-            eprintln!();
-            Ok(false)
-        }
-        answer = told => Ok(answer??.trim() == expected),
-    }
-}
-
 /// What applies to a plan before anything is done.
 fn before_apply(plan: &Plan) -> Vec<Exit> {
     let unreachable = plan.unreachable().next().map(|_| Exit::Unreachable);
@@ -368,34 +317,6 @@ async fn carry_out(
         signals.abort();
     }
     (outcome, last)
-}
-
-/// Ctrl-C, and the termination signal that CI systems send.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Waits for the next of either kind.
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// The first of either kind: start nothing more. The second: stop waiting.
-    async fn obey(mut self, stop: CancellationToken, abandon: CancellationToken) {
-        for token in [stop, abandon] {
-            self.next().await;
-            token.cancel();
-        }
-    }
 }
 
 fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &Outcome, mut exits: Vec<Exit>, last: u64) -> Exit {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     Action, Cycle, Finding, Reach, RegionState, Severity, Step,
+    foreign::foreign,
     halves::{self, Here, by_address, sort_out},
 };
 use crate::resource::{
@@ -54,8 +55,7 @@ pub fn decide(
             }
         };
         if let [only] = &here[..] {
-            let is_silent =
-                |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state != Reach::Reachable);
+            let is_silent = |addr: &Addr| addr.region().and_then(|region| regions.get(region)).is_some_and(|at| at.state.is_silent());
             keep_silent_references(&mut want.spec, &only.spec, &is_silent);
         }
         let refers = targets(&want.spec);
@@ -168,7 +168,7 @@ fn silent_lanes(
     for want in wants {
         let Some(lane) = lane(&want.addr, &want.spec) else { continue };
         if let Some(region) = want.addr.region()
-            && regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+            && regions.get(region).is_some_and(|state| state.state.is_silent())
         {
             silent.insert(lane.clone(), region.clone());
         }
@@ -243,7 +243,7 @@ fn wanted(
     findings: &mut Vec<Finding>,
 ) -> Step {
     if let Some(region) = want.addr.region()
-        && asked.regions.get(region).is_some_and(|state| state.state != Reach::Reachable)
+        && asked.regions.get(region).is_some_and(|state| state.state.is_silent())
     {
         let mut step = Step::hold(want, found, "its region did not answer".to_owned());
         step.refers = refers;
@@ -299,7 +299,7 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
     let changes = diff(&found.spec, &want.spec);
     let fixed: Vec<Change> = changes.iter().filter(|change| is_fixed(&asked.traits, change)).cloned().collect();
     if !found.ours {
-        return foreign(asked, step, found, &changes, !fixed.is_empty(), findings);
+        return foreign(&asked.traits, asked.adopt, step, found, &changes, findings);
     }
     match &found.life {
         Life::Leaving(now) => {
@@ -348,56 +348,9 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
     }
 }
 
-/// The other stack whose mark a found thing carries; it is never taken over.
-///
-/// A wanted document that has no tags tells no stack of its own: whatever mark is there counts as another's.
-#[must_use]
-pub fn other_stack(found: &Found<Doc>, want: &Doc) -> Option<String> {
-    let ours = tags_of(want).and_then(|tags| tags.stack);
-    tags_of(&found.spec)?.stack.filter(|stack| !found.ours && Some(stack) != ours.as_ref())
-}
-
-/// Something stands under our unique name without our mark.
-fn foreign(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, changes: &[Change], replaces: bool, findings: &mut Vec<Finding>) {
-    step.action = Action::Leave;
-    step.why = "it exists without this stack's mark".to_owned();
-    if let Some(other) = step.want.as_ref().and_then(|want| other_stack(found, &want.spec)) {
-        step.why = format!("it exists and belongs to stack `{other}`");
-        let refused = if asked.adopt { "it is not adopted" } else { "it is left alone" };
-        findings.push(finding(
-            "plan::of-another-stack",
-            Severity::Error,
-            &step.addr,
-            format!("`{}` exists and carries the mark of stack `{other}`; {refused}", found.id),
-            Some(format!("give it another name in the topology, or remove it from stack `{other}` first")),
-        ));
-    } else if !asked.adopt {
-        findings.push(finding(
-            "plan::not-ours",
-            Severity::Error,
-            &step.addr,
-            format!("`{}` exists and does not carry this stack's mark; it is left alone", found.id),
-            Some(format!("give it another name in the topology, or take it over with `mrctl apply --adopt {}`", step.addr)),
-        ));
-    } else if replaces {
-        let fixed: Vec<Change> = changes.iter().filter(|change| is_fixed(&asked.traits, change)).cloned().collect();
-        findings.push(finding(
-            "plan::cannot-adopt",
-            Severity::Error,
-            &step.addr,
-            format!("`{}` cannot be adopted: the next plan would have to replace it for {}", found.id, paths(&fixed)),
-            Some("make the topology describe it as it is, then adopt it".to_owned()),
-        ));
-    } else {
-        step.action = Action::Adopt;
-        step.why = "it was named with --adopt; only tags are written".to_owned();
-        step.changes = changes.iter().filter(|change| change.is_under("tags")).cloned().collect();
-    }
-}
-
 /// What the topology does not have, unless somebody in a region that did not answer may still be using it.
 fn unneeded(kind: &dyn AnyKind, regions: &BTreeMap<Region, RegionState>, found: Found<Doc>) -> Step {
-    let is_silent = |region: &Region| regions.get(region).is_some_and(|at| at.state != Reach::Reachable);
+    let is_silent = |region: &Region| regions.get(region).is_some_and(|at| at.state.is_silent());
     let silent = match kind.leans(&found) {
         Leans::OnNothing => None,
         Leans::On(region) => Some(region).filter(is_silent),
@@ -438,11 +391,11 @@ pub fn protections(traits: &Traits, found: &Found<Doc>) -> Vec<Change> {
     traits.protection.iter().filter(|path| on(path)).map(lift).collect()
 }
 
-fn is_fixed(traits: &Traits, change: &Change) -> bool {
+pub(super) fn is_fixed(traits: &Traits, change: &Change) -> bool {
     traits.fixed.iter().any(|path| change.is_under(path))
 }
 
-fn paths(changes: &[Change]) -> String {
+pub(super) fn paths(changes: &[Change]) -> String {
     let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     paths.into_iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
 }
@@ -473,7 +426,7 @@ fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
     Ok(order.into_iter().filter_map(|node| wants.remove(&graph[node])).collect())
 }
 
-fn finding(code: &'static str, severity: Severity, addr: &Addr, message: String, help: Option<String>) -> Finding {
+pub(super) fn finding(code: &'static str, severity: Severity, addr: &Addr, message: String, help: Option<String>) -> Finding {
     Finding { code, severity, address: Some(addr.clone()), line: None, message, help }
 }
 

@@ -5,6 +5,7 @@
 mod decide;
 pub mod dns;
 pub mod existing;
+mod foreign;
 mod guard;
 mod halves;
 mod observe;
@@ -17,7 +18,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-pub use decide::{Decided, decide, other_stack, protections};
+pub use decide::{Decided, decide, protections};
+pub use foreign::other_stack;
 pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions, unused_restorations};
 pub use halves::all_of;
 pub use observe::{Observed, Searched, observe};
@@ -153,9 +155,19 @@ pub struct RegionState {
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     Reachable,
+    /// Nobody was asked: the plan takes AWS as empty.
+    NotAsked,
     Unreachable,
     /// It is not in the file and did not answer the sweep.
     NotSearched,
+}
+
+impl Reach {
+    /// Whether it was asked and did not answer, so that nothing can be decided there.
+    #[must_use]
+    pub fn is_silent(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NotSearched)
+    }
 }
 
 /// How bad a finding is.

@@ -228,9 +228,27 @@ impl<'a> View<'a> {
             let detail = state.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
             line!(out, "{}", paint(style::HOLD, format!("? {region} did not answer{detail}")));
             line!(out, "  {resources} held: nothing is changed there, and nothing is inferred as deleted.");
-            line!(out, "  The other regions are planned and can be applied; that run then ends with exit code 5.");
+        }
+        if !out.is_empty() {
+            line!(out, "  {}", self.others());
         }
         out
+    }
+
+    /// What a region that does not answer leaves of the plan.
+    fn others(&self) -> String {
+        let answered = self.plan.regions.values().any(|state| state.state == Reach::Reachable);
+        let rest = if answered { "The other regions are" } else { "What has no region is" };
+        if self.plan.has_errors() || !self.plan.refusals.is_empty() {
+            // What is wrong is said below, with what comes of it.
+            format!("{rest} planned.")
+        } else if self.plan.has_changes() {
+            format!("{rest} planned and can be applied; that run then ends with exit code 5.")
+        } else if answered {
+            format!("{rest} planned, and there is nothing to apply in them now.")
+        } else {
+            "No region answered: nothing can be planned or applied now.".to_owned()
+        }
     }
 
     fn findings(&self) -> String {
@@ -333,6 +351,7 @@ fn reach(state: &RegionState) -> String {
     let detail = state.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
     let word = match state.state {
         Reach::Reachable => format!("answered{detail}"),
+        Reach::NotAsked => "not asked: AWS is taken as empty".to_owned(),
         Reach::Unreachable => paint(style::HOLD, format!("did not answer{detail}")),
         Reach::NotSearched => paint(style::FAINT, format!("not searched{detail}")),
     };

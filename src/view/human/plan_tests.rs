@@ -120,10 +120,36 @@ fn a_dead_region_is_held() {
 
     ? eu-west-1 did not answer: no answer within 10 s
       Its 2 resources are held: nothing is changed there, and nothing is inferred as deleted.
-      The other regions are planned and can be applied; that run then ends with exit code 5.
+      The other regions are planned, and there is nothing to apply in them now.
 
     No changes can be made now: 1 unchanged; 3 held.
     ");
+}
+
+/// What the dead regions leave of a plan is said as it is, once.
+#[test]
+fn the_rest_of_a_plan_with_a_dead_region_is_not_promised_when_it_cannot_be_applied() {
+    let last_of_held = |plan: &Plan| {
+        let text = text(plan, false);
+        let held: Vec<&str> =
+            text.split("\n\n").find(|block| block.contains("did not answer") && block.contains("held")).unwrap().lines().collect();
+        assert_eq!(text.matches("planned").count(), 1, "{text}");
+        held.last().unwrap().trim().to_owned()
+    };
+    let mut plan = sample::held();
+    plan.steps.push(sample::step("us-east-1/dynamodb.table/Carts", Action::Create));
+    assert_eq!(last_of_held(&plan), "The other regions are planned and can be applied; that run then ends with exit code 5.");
+    plan.refusals = sample::change_all().refusals;
+    assert_eq!(last_of_held(&plan), "The other regions are planned.");
+    plan.refusals.clear();
+    plan.findings = sample::change_all().findings;
+    assert_eq!(last_of_held(&plan), "The other regions are planned.");
+    let mut plan = sample::held();
+    let dead = plan.regions[&Region::new(sample::EU)].clone();
+    plan.regions.insert(Region::new(sample::US), dead);
+    assert_eq!(last_of_held(&plan), "No region answered: nothing can be planned or applied now.");
+    plan.steps.push(sample::step("global/route53.health_check/api", Action::Create));
+    assert_eq!(last_of_held(&plan), "What has no region is planned and can be applied; that run then ends with exit code 5.");
 }
 
 #[test]
