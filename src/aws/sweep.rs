@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_has_no_region_in_its_arn_is_where_its_address_says() {
         let at = |arn: &str, address: &str| {
-            let marks = owner::read([("mrctl:stack", "shop"), ("mrctl:resource", address)].into_iter());
+            let marks = owner::read([("mrctl:stack", "shop"), ("mrctl:resource", address)]);
             Tagged { arn: arn.to_owned(), marks }.region("shop").map(|region| region.to_string())
         };
         let role = "arn:aws:iam::123456789012:role/mrctl/shop/shop-eu-west-1-api-task";

@@ -82,7 +82,7 @@ fn a_region_that_goes_is_last_choice_until_its_own_removal() {
     let before = ["DELETE eu-west-1 latency", "DELETE us-east-1 latency", "CREATE eu-west-1 weighted 1"];
     let mut first = before.to_vec();
     first.push("CREATE us-east-1 weighted 0");
-    assert_eq!(said(&live, &[stays.clone()]), first);
+    assert_eq!(said(&live, std::slice::from_ref(&stays)), first);
     assert_eq!(said(&live, &[stays, wanted("us-east-1", None, &alone)]), before);
 }
 

@@ -12,7 +12,7 @@ const ON_DEMAND: &str = "on_demand";
 #[derive(Clone)]
 pub enum BillingDraft {
     OnDemand,
-    Provisioned(CapacityDraft),
+    Provisioned(Box<CapacityDraft>),
 }
 
 /// `{ read: …, write: … }`.
@@ -52,7 +52,7 @@ pub fn billing(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Bi
         write: block.required(reading, "write", &hint("write"), scaling),
     };
     block.finish(reading);
-    Some(BillingDraft::Provisioned(draft))
+    Some(BillingDraft::Provisioned(Box::new(draft)))
 }
 
 fn scaling(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<ScalingDraft> {
