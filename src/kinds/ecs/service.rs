@@ -272,7 +272,7 @@ impl Service {
             maximum: i32::try_from(member.deployment.maximum).unwrap_or(i32::MAX),
             circuit_breaker: true,
             rollback: true,
-            count: count_wanted(member.tasks, count_found(facts, &addr)),
+            count: count_wanted(member.tasks, count_found(facts, &addr).filter(|_| facts.keeps("count", &addr))),
             running: Unmanaged::Any,
             exec: member.exec,
             tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name),

@@ -59,7 +59,7 @@ const AT_ONCE: usize = 10;
 /// The image that a member is wanted with. What a pipeline deployed stays; the file's image is only for the first revision.
 fn image_of(facts: &Facts, region: &Region, service: &str, member: &ServiceMember) -> String {
     let addr = Addr::regional(region, TaskDefinition::NAME, service);
-    let running = facts.found_field(&addr, "image").filter(|_| member.image.owned_by_ci);
+    let running = facts.found_field(&addr, "image").filter(|_| member.image.owned_by_ci && facts.keeps("image", &addr));
     running.map_or_else(|| facts.with_account(&member.image.uri), str::to_owned)
 }
 

@@ -68,6 +68,22 @@ fn region_of(name: &str) -> Option<Region> {
     region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-').then(|| Region::new(&region))
 }
 
+/// The kinds of posture of a health check.
+const INVERTED: &str = "health-check-inverted";
+const DISABLED: &str = "health-check-disabled";
+
+/// What somebody steers by hand stays, unless the user asked for it to be restored.
+fn kept(facts: &Facts, kind: &'static str, name: &str) -> Unmanaged<bool> {
+    if facts.keeps(kind, &address(name)) { Unmanaged::Any } else { Unmanaged::Managed(false) }
+}
+
+fn managed(flag: &Unmanaged<bool>) -> Option<bool> {
+    match flag {
+        Unmanaged::Managed(flag) => Some(*flag),
+        Unmanaged::Any => None,
+    }
+}
+
 fn address(name: &str) -> Addr {
     Addr { scope: Scope::Global, kind: HealthCheck::NAME.into(), name: name.into() }
 }
@@ -140,7 +156,7 @@ impl Kind for HealthCheck {
         (Verb::Delete, &["route53:DeleteHealthCheck"]),
     ];
 
-    fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let mut wants = Vec::new();
         for (record_name, record) in model.dns.iter().flat_map(|dns| &dns.records) {
             for (region, member) in &record.members {
@@ -159,8 +175,8 @@ impl Kind for HealthCheck {
                     port: i32::from(check.port),
                     path: check.path.clone(),
                     failure_threshold: i32::try_from(check.failure_threshold).unwrap_or(i32::MAX),
-                    inverted: Unmanaged::Any,
-                    disabled: Unmanaged::Any,
+                    inverted: kept(facts, INVERTED, &name),
+                    disabled: kept(facts, DISABLED, &name),
                     tags: named(model, &name),
                 };
                 wants.push(Want::new(address(&name), spec));
@@ -226,6 +242,7 @@ impl Kind for HealthCheck {
             let ask = cx.fleet.route53(&desk(cx)).await.update_health_check().health_check_id(&found.id);
             let ask = ask.fully_qualified_domain_name(spec.endpoint.get()?).port(spec.port).enable_sni(spec.server_name);
             let ask = ask.set_resource_path(spec.path.clone()).failure_threshold(spec.failure_threshold);
+            let ask = ask.set_inverted(managed(&spec.inverted)).set_disabled(managed(&spec.disabled));
             ask.send().await.map_err(fault("route53:UpdateHealthCheck"))?;
         }
         change_tags(cx, TagResourceType::Healthcheck, &found.id, &want.addr, (&found.spec.tags, &want.spec.tags)).await
@@ -250,9 +267,7 @@ impl Kind for HealthCheck {
     fn posture(&self, _: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
         let mut all = Vec::new();
         for one in found {
-            for (kind, word, value) in
-                [("health-check-inverted", "inverted", &one.spec.inverted), ("health-check-disabled", "disabled", &one.spec.disabled)]
-            {
+            for (kind, word, value) in [(INVERTED, "inverted", &one.spec.inverted), (DISABLED, "disabled", &one.spec.disabled)] {
                 if matches!(value, Unmanaged::Managed(true)) {
                     let message = format!("{} is {word}: somebody steers its region by hand, and no plan undoes that", one.addr);
                     all.push(Posture::new(kind, one.addr.clone(), json!(false), json!(true), message));

@@ -225,6 +225,7 @@ impl Kind for Record {
                     Policy::Weighted(weight) => {
                         // Somebody took the region out of DNS: no plan puts it back (`posture`).
                         let is_drained = facts.found.get(&addr).is_some_and(|found| found.spec["weight"] == json!(0));
+                        let is_drained = is_drained && facts.keeps("weight", &addr);
                         (spec.policy, spec.weight) = ("weighted".to_owned(), Some(if is_drained { 0 } else { weight }));
                     }
                     Policy::Geolocation(location) => {
