@@ -36,7 +36,8 @@ fn a_load_balancer_and_all_about_it_come_change_in_place_and_go() {
     assert_eq!((after.health_check_path(), after.health_check_timeout_seconds()), (Some("/well"), Some(9)));
 
     let said = world.expect(0, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
-    assert!(said.contains("deletion_protection"), "{said}");
+    assert!(said.contains("deletion protection is lifted just before"), "the plan says so before anything is done: {said}");
+    assert!(said.contains("elasticloadbalancingv2.load_balancer/api: deletion protection is lifted (true → false)"), "{said}");
     assert_eq!(refused("DeleteLoadBalancer", "OperationNotPermitted"), 0, "the protection was lifted first");
     assert_eq!(world.plan(&["--destroy"])["steps"].as_array().map(Vec::len), Some(0));
 }

@@ -319,3 +319,13 @@ def strip_descriptions(original, rule):
     plain = original(rule)
     owned = [{"UserId": ec2.get_account_id(), **pair} for pair in plain.get("UserIdGroupPairs", [])]
     return {**plain, "UserIdGroupPairs": owned}
+
+
+@stands_for(ec2, "_parse_ip_permissions")
+def parse_ip_permissions(original, params, prefix):
+    """MiniStack shows the prefix lists of a rule and does not read them."""
+    rules = original(params, prefix)
+    for number, rule in enumerate(rules, 1):
+        ids = (ec2._p(params, f"{prefix}.{number}.PrefixListIds.{index}.PrefixListId") for index in range(1, 100))
+        rule["PrefixListIds"] = [{"PrefixListId": id_} for id_ in ids if id_]
+    return rules
