@@ -18,7 +18,7 @@ use super::{
     operation::{Left, Work},
 };
 use crate::{
-    plan::{Action, Op, Plan},
+    plan::{Action, Op, Plan, Step},
     resource::{Addr, Class, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
 };
 
@@ -115,9 +115,9 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
 /// What was found at an address and is not what will stand there: what is being replaced, and what has to go beside it.
 fn passed(plan: &Plan, kinds: &Kinds) -> BTreeSet<(Addr, String)> {
     // A name that is given again is the same id.
-    let has_new_id = |traits: Traits| traits.twice || traits.replace == Replace::CreateFirst;
+    let has_new_id = |step: &Step, traits: Traits| traits.twice || (traits.replace == Replace::CreateFirst && !step.delete_first);
     let replaced = plan.steps.iter().filter(|step| step.action == Action::Replace);
-    let replaced = replaced.filter(|step| kinds.get(&step.addr.kind).is_ok_and(|kind| has_new_id(kind.traits())));
+    let replaced = replaced.filter(|step| kinds.get(&step.addr.kind).is_ok_and(|kind| has_new_id(step, kind.traits())));
     let replaced = replaced.filter_map(|step| Some((step.addr.clone(), step.found.as_ref()?.id.clone())));
     let beside = plan.steps.iter().flat_map(|step| step.beside.iter().map(|id| (step.addr.clone(), id.clone())));
     replaced.chain(beside).collect()

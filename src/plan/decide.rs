@@ -195,7 +195,7 @@ struct Known {
 impl Known {
     fn remember(&mut self, step: &Step, kinds: &Kinds) {
         self.decided.insert(step.addr.clone());
-        let holds = |traits: Traits| traits.replace == Replace::DeleteFirst && !traits.lets_go;
+        let holds = |traits: Traits| (traits.replace == Replace::DeleteFirst || step.delete_first) && !traits.lets_go;
         let delete_first = kinds.get(&step.addr.kind).is_ok_and(|kind| holds(kind.traits()));
         if let Some(found) = step.found.as_ref().filter(|_| delete_first && step.action == Action::Replace) {
             let key = |(field, value): (&str, &str)| {
@@ -271,10 +271,13 @@ fn wanted(
         compare(asked, &mut step, &found, findings);
         let being_made = step.action == Action::Keep && step.waiting.is_some();
         let letting_go = (step.action == Action::Update || being_made) && !asked.traits.data;
-        if let Some(going) = known.held_by(&found).filter(|_| letting_go) {
-            // It cannot let go in place: what it would point at instead is made only after the old one is gone.
-            step.action = Action::Replace;
-            step.why = format!("it holds on to {going}, which has to go before its successor is made");
+        if let Some(going) = known.held_by(&found) {
+            if letting_go {
+                // It cannot let go in place: what it would point at instead is made only after the old one is gone.
+                step.action = Action::Replace;
+                step.why = format!("it holds on to {going}, which has to go before its successor is made");
+            }
+            step.delete_first = step.action == Action::Replace;
         }
         step.found = Some(found);
     }
@@ -444,6 +447,7 @@ impl Step {
             found: None,
             refers: Vec::new(),
             beside: Vec::new(),
+            delete_first: false,
         }
     }
 

@@ -64,6 +64,9 @@ pub struct Step {
     pub refers: Vec<Addr>,
     /// The ids of what else stands at this address and has a step of its own, whose address ends in `@` and the id.
     pub beside: Vec<String>,
+    /// Of a replacement: whether the old one has to go before the new one is made although its kind could have both. It holds on to
+    /// something that has to go first itself.
+    pub delete_first: bool,
 }
 
 impl Step {

@@ -113,7 +113,7 @@ impl<'a> Build<'a> {
     }
 
     fn creates_first(&self, step: usize) -> bool {
-        self.traits(step).is_some_and(|traits| traits.replace == Replace::CreateFirst)
+        !self.steps[step].delete_first && self.traits(step).is_some_and(|traits| traits.replace == Replace::CreateFirst)
     }
 
     /// A replacement is lowered to two operations.
@@ -285,7 +285,7 @@ impl<'a> Build<'a> {
         let answering: BTreeSet<&Region> = self
             .steps
             .iter()
-            .filter(|step| self.remove.contains_key(&step.addr) && self.traffic(step) == Traffic::Answers)
+            .filter(|step| self.remove.contains_key(&step.addr) && matches!(self.traffic(step), Traffic::Answers | Traffic::Listens))
             .filter_map(|step| step.addr.region())
             .collect();
         for region in answering {
@@ -306,24 +306,33 @@ impl<'a> Build<'a> {
         }
     }
 
+    /// The operations of a region that are part of its wave, with the name of the step and whether the gate judges it: what is made
+    /// or changed of all that serves, and both halves of what is replaced there. A record that goes and comes again takes its region
+    /// out of DNS, so that only one region may be without it at a time.
+    fn wave(&self, region: &Region) -> Vec<(NodeIndex, String, bool)> {
+        let mut wave = Vec::new();
+        for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.addr.region() == Some(region)) {
+            let serves = self.traits(index).is_some_and(|traits| traits.serves);
+            let is_replaced = step.action == Action::Replace && (serves || self.traffic(step) == Traffic::Directs);
+            let made = self.ready.get(&step.addr).filter(|_| serves || is_replaced).map(|op| (*op, step.addr.to_string(), serves));
+            let gone = self.remove.get(&step.addr).filter(|_| is_replaced).map(|op| (*op, step.addr.to_string(), false));
+            wave.extend(made.into_iter().chain(gone));
+        }
+        wave
+    }
+
     /// Serving regions change one at a time, in rollout order, with a gate between them.
     fn waves(&mut self, rollout: &Rollout, ordered: &mut Ordered) {
         let pointed = self.regions_with(Traffic::Directs);
         let serving = if pointed.is_empty() { self.regions_with(Traffic::Answers) } else { pointed };
         let mut gate_before: Option<(NodeIndex, Region)> = None;
         for region in rollout.order.iter().filter(|region| serving.contains(region)) {
-            let wave: Vec<(NodeIndex, String)> = self
-                .steps
-                .iter()
-                .enumerate()
-                .filter(|(index, step)| step.addr.region() == Some(region) && self.traits(*index).is_some_and(|traits| traits.serves))
-                .filter_map(|(_, step)| Some((*self.ready.get(&step.addr)?, step.addr.to_string())))
-                .collect();
+            let wave = self.wave(region);
             if wave.is_empty() {
                 continue;
             }
             let gate = self.graph.add_node(Op::Gate(region.clone()));
-            for (op, name) in &wave {
+            for (op, name, _) in &wave {
                 if let Some((before, of)) = &gate_before
                     && !self.edge_if_free(*before, *op, Reason::Wave)
                 {
@@ -341,7 +350,7 @@ impl<'a> Build<'a> {
             if let Some((before, _)) = &gate_before {
                 self.edge_if_free(*before, gate, Reason::Wave);
             }
-            let checks = wave.iter().map(|(_, name)| format!("{name} is healthy")).collect();
+            let checks = wave.iter().filter(|(.., judged)| *judged).map(|(_, name, _)| format!("{name} is healthy")).collect();
             ordered.gates.push(GateInfo { region: region.clone(), checks, bake: rollout.bake });
             gate_before = Some((gate, region.clone()));
         }

@@ -143,7 +143,7 @@ mod tests {
             born: None,
         });
         let want = want.map(|spec| Want::new(addr.clone(), spec));
-        Step { addr, action, why: String::new(), waiting: None, changes: Vec::new(), want, found, refers: Vec::new(), beside: Vec::new() }
+        Step { want, found, ..Step::new(addr, action, "") }
     }
 
     fn found(limit: u64, in_use: &[(&str, u64)]) -> Measured {

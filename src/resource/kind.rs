@@ -92,8 +92,10 @@ pub enum Traffic {
     None,
     /// It sends clients to its region (a record).
     Directs,
-    /// It answers clients in its region (a load balancer, a service with running tasks).
+    /// It answers clients in its region (a service with running tasks).
     Answers,
+    /// Clients may come to it (a load balancer): it goes only after the drain, and alone it serves nobody.
+    Listens,
 }
 
 /// Without whose answer a found thing that is not wanted any more stays: somebody there may still be using it.

@@ -59,6 +59,37 @@ fn a_gate_that_stays_shut_stops_the_later_regions() {
     });
 }
 
+/// Both regions' networks are made anew, and with them all that holds on to them: also what could be made before the old one goes,
+/// because what it holds cannot. One region stays in DNS at any time.
+#[test]
+fn a_replacement_takes_one_region_at_a_time_out_of_dns() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.kinds = kinds(&stage.world, Replace::CreateFirst);
+        for region in stage.regions.clone() {
+            let subnet = json!({"$ref": {"to": format!("{region}/p.subnet/a"), "field": "id"}});
+            let task = (addr(&format!("{region}/p.task/api")), json!({"image": 1, "subnet": subnet}));
+            stage.world().wanted.push(task);
+        }
+        stage.settle(1).await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.net").for_each(|(_, spec)| spec["cidr"] = json!(2));
+        assert_eq!(stage.settle(1).await, 1);
+        assert!(stage.world().violations.is_empty(), "{:?}", stage.world().violations);
+        let done: Vec<String> = stage
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Done { addr, doing, .. } if &*addr.kind == "p.record" => Some(format!("{doing:?} {addr}")),
+                _ => None,
+            })
+            .collect();
+        let [first, second] = [&stage.regions[0], &stage.regions[1]];
+        let expected = ["Deleting", "Creating"].map(|doing| format!("{doing} {first}/p.record/api"));
+        assert_eq!(done[..2], expected, "{done:?}");
+        assert!(done[2].starts_with(&format!("Deleting {second}")), "{done:?}");
+    });
+}
+
 #[test]
 fn what_serves_goes_only_after_the_drain() {
     paused(async {

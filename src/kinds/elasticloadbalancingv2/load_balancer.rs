@@ -245,7 +245,7 @@ impl Kind for LoadBalancer {
     }
 
     fn traffic(&self, found: &Found<Spec>) -> Traffic {
-        if matches!(found.life, Life::Broken(_)) { Traffic::None } else { Traffic::Answers }
+        if matches!(found.life, Life::Broken(_)) { Traffic::None } else { Traffic::Listens }
     }
 }
 
