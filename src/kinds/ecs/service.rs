@@ -107,6 +107,11 @@ fn managed(count: &Unmanaged<i32>) -> Option<i32> {
     }
 }
 
+/// The smallest count that the topology allows: where a service is made anew whose count was its own business, AWS would begin with one.
+fn least_of(cx: &Cx, addr: &Addr) -> Option<i32> {
+    i32::try_from(cx.model.service(&addr.name, addr.region()?)?.tasks.min).ok()
+}
+
 fn values<T: Output>(list: &Unordered<Ref<T>>) -> Result<Vec<String>, Fault> {
     list.0.iter().map(|one| one.get().map(str::to_owned)).collect()
 }
@@ -334,7 +339,7 @@ impl Kind for Service {
         let spec = &want.spec;
         let ask = cx.fleet.region(cx.region()?).ecs.create_service();
         let ask = ask.cluster(spec.cluster.get()?).service_name(&spec.name).task_definition(spec.task_definition.get()?);
-        let ask = ask.launch_type(LaunchType::Fargate).set_desired_count(managed(&spec.count));
+        let ask = ask.launch_type(LaunchType::Fargate).set_desired_count(managed(&spec.count).or(least_of(cx, &want.addr)));
         let ask = ask.network_configuration(spec.network()?).deployment_configuration(spec.deploying());
         let ask = ask.set_load_balancers(Some(spec.balancers()?).filter(|all| !all.is_empty()));
         let ask = ask.set_health_check_grace_period_seconds(spec.grace_period);
