@@ -291,7 +291,7 @@ impl<'a> Build<'a> {
         for region in answering {
             let drain = self.graph.add_node(Op::Drain(region.clone()));
             for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.addr.region() == Some(region)) {
-                let serves = self.traits(index).is_some_and(|traits| traits.serves || traits.data);
+                let serves = self.traits(index).is_some_and(|traits| traits.serves || traits.data || traits.stays_for_clients);
                 if let Some(removal) = self.remove.get(&step.addr).copied().filter(|_| serves) {
                     self.edge_if_free(drain, removal, Reason::Traffic);
                 }

@@ -144,6 +144,9 @@ pub trait Kind: Send + Sync + 'static {
     const AFTER: &'static [After] = &[];
     /// Whether it takes part in serving: rolled out region by region, removed only after the drain.
     const SERVES: bool = false;
+    /// Whether it is removed only after the drain without taking part in serving itself: what scales something that serves. It is no
+    /// step of the rollout.
+    const STAYS_FOR_CLIENTS: bool = false;
     /// Whether it holds data: delete, replace and the loss of a `GUARDED` field need `--allow-data-loss`.
     const DATA: bool = false;
     /// What is guarded on a kind that holds data: a boolean path that turns from true to false, and an entry of a map that is
@@ -227,6 +230,7 @@ pub struct Traits {
     pub permissions: &'static [(Verb, &'static [&'static str])],
     pub after: &'static [After],
     pub serves: bool,
+    pub stays_for_clients: bool,
     pub data: bool,
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
@@ -303,6 +307,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             permissions: K::PERMISSIONS,
             after: K::AFTER,
             serves: K::SERVES,
+            stays_for_clients: K::STAYS_FOR_CLIENTS,
             data: K::DATA,
             guarded: K::GUARDED,
             protection: K::PROTECTION,

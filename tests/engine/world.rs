@@ -408,6 +408,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         permissions: &[],
         after: &[],
         serves: false,
+        stays_for_clients: false,
         data: false,
         guarded: &[],
         protection: None,

@@ -3,6 +3,7 @@
 mod deployments;
 mod pipeline;
 mod roles;
+mod scaling;
 mod seen;
 mod strict;
 mod workers;

@@ -83,24 +83,19 @@ impl Aws {
         left.into_iter().map(|id| format!("{}: {}", self.region, id.unwrap_or_default())).collect()
     }
 
-    /// What scales tables: `table/shop-Orders dynamodb:table:ReadCapacityUnits 5-100` of a target, and a policy with its name.
+    /// What scales tables: `table/shop-Orders dynamodb:table:ReadCapacityUnits 5-100` of a target, and a policy with its name. What
+    /// scales services likewise.
     pub async fn scaling(&self) -> Vec<String> {
-        let (targets, policies) = tokio::join!(
-            self.autoscaling
-                .describe_scalable_targets()
-                .service_namespace(ServiceNamespace::Dynamodb)
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>(),
-            self.autoscaling
-                .describe_scaling_policies()
-                .service_namespace(ServiceNamespace::Dynamodb)
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>(),
-        );
+        let (mut tables, services) = tokio::join!(self.scaling_of(ServiceNamespace::Dynamodb), self.scaling_of(ServiceNamespace::Ecs));
+        tables.extend(services);
+        tables
+    }
+
+    async fn scaling_of(&self, namespace: ServiceNamespace) -> Vec<String> {
+        let targets = self.autoscaling.describe_scalable_targets().service_namespace(namespace.clone()).into_paginator();
+        let policies = self.autoscaling.describe_scaling_policies().service_namespace(namespace).into_paginator();
+        let (targets, policies) =
+            tokio::join!(targets.items().send().collect::<Result<Vec<_>, _>>(), policies.items().send().collect::<Result<Vec<_>, _>>(),);
         let targets = targets
             .unwrap()
             .into_iter()

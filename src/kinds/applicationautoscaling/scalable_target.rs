@@ -1,8 +1,9 @@
 //! Scalable targets: between which limits AWS scales the capacity of something.
 //!
 //! A target carries no mark of ours: it belongs to what it scales, and is ours when that is. It stays when what it scales is
-//! deleted (field guide 3.1 item 6), so it goes first.
-use std::collections::BTreeMap;
+//! deleted (field guide 3.1 item 6), and brings back the tasks of a service that is to go (7.3 item 6), so it goes first; but not
+//! while clients still come.
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_applicationautoscaling::types::{ScalableTarget as Registered, ServiceNamespace};
 use futures::stream::{StreamExt, TryStreamExt, iter};
@@ -11,13 +12,21 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aws::{
         autoscaling::{TargetId, target, targets},
+        containers::{self, cluster_of, marks, name_of},
         errors::{fault, maybe},
         tables::{self, Scaled, Units},
+        tags::addr_of,
     },
-    kinds::dynamodb::table::TableName,
+    kinds::{
+        dynamodb::table::TableName,
+        ecs::{
+            cluster::{self, ClusterName},
+            service::{Service, ServiceName},
+        },
+    },
     outputs,
     resource::{Addr, Change, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Verb, Want},
-    topology::{Model, Scaling},
+    topology::{Model, ScaleOn, Scaling, ServiceMember},
 };
 
 outputs! { "applicationautoscaling.scalable_target":
@@ -27,10 +36,10 @@ outputs! { "applicationautoscaling.scalable_target":
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// The service, in Application Auto Scaling's word: `dynamodb`.
+    /// The AWS service, in Application Auto Scaling's word: `dynamodb`, `ecs`.
     pub namespace: String,
     pub resource: Resource,
-    /// What of it is scaled: `dynamodb:table:WriteCapacityUnits`.
+    /// What of it is scaled: `dynamodb:table:WriteCapacityUnits`, `ecs:service:DesiredCount`.
     pub dimension: String,
     pub min: i32,
     pub max: i32,
@@ -42,14 +51,18 @@ pub struct Spec {
 pub enum Resource {
     /// A table, or a global index of it.
     Table { name: Ref<TableName>, index: Option<String> },
+    /// The tasks of a service.
+    Service { cluster: Ref<ClusterName>, name: Ref<ServiceName> },
 }
 
 impl Resource {
-    /// In Application Auto Scaling's words: `table/shop-Orders/index/by-customer`.
+    /// In Application Auto Scaling's words: `table/shop-Orders/index/by-customer`, `service/shop/shop-api`.
     fn id(&self) -> Result<String, Fault> {
-        let Self::Table { name, index } = self;
-        let table = format!("table/{}", name.get()?);
-        Ok(index.as_ref().map_or(table.clone(), |index| format!("{table}/index/{index}")))
+        Ok(match self {
+            Self::Table { name, index: None } => format!("table/{}", name.get()?),
+            Self::Table { name, index: Some(index) } => format!("table/{}/index/{index}", name.get()?),
+            Self::Service { cluster, name } => format!("service/{}/{}", cluster.get()?, name.get()?),
+        })
     }
 }
 
@@ -63,6 +76,9 @@ impl Spec {
 pub struct ScalableTarget;
 
 const DYNAMODB: &str = "dynamodb";
+const ECS: &str = "ecs";
+/// The one thing of a service that is scaled (field guide 7.4 item 2).
+const TASKS: &str = "ecs:service:DesiredCount";
 const REGISTER: &str = "application-autoscaling:RegisterScalableTarget";
 /// Reads of single tables in flight.
 const SIDE_BY_SIDE: usize = 16;
@@ -75,11 +91,44 @@ pub(super) struct Wanted {
     pub resource: Resource,
     pub namespace: &'static str,
     pub dimension: String,
-    pub scaling: Scaling,
-    /// The metric that is kept at `scaling.target`.
+    pub min: i32,
+    pub max: i32,
+    /// What is kept at `value`.
+    pub kept: Kept,
+    pub value: f64,
+    /// The key of the service whose load balancer counts what is kept.
+    pub counted: Option<String>,
+    /// What it is about, which is there and as wanted first.
+    pub after: Option<Addr>,
+}
+
+/// What a policy of ours keeps at a value.
+pub(super) struct Kept {
+    /// The predefined metric.
     pub metric: String,
     /// What the name of the policy ends in.
     pub policy: &'static str,
+}
+
+impl Kept {
+    fn of_table(what: Units) -> Self {
+        Self { metric: format!("DynamoDB{}CapacityUtilization", what.in_aws()), policy: what.word() }
+    }
+
+    /// With the value that is kept.
+    fn of_service(on: ScaleOn) -> (Self, u32) {
+        let (metric, policy, value) = match on {
+            ScaleOn::Cpu(value) => ("ECSServiceAverageCPUUtilization", "cpu", value),
+            ScaleOn::Memory(value) => ("ECSServiceAverageMemoryUtilization", "memory", value),
+            ScaleOn::RequestsPerTarget(value) => ("ALBRequestCountPerTarget", "requests", value),
+        };
+        (Self { metric: metric.to_owned(), policy }, value)
+    }
+}
+
+/// What target and policy of a service's tasks are called, by its key in the file.
+fn name_of_tasks(key: &str) -> String {
+    format!("service/{key}")
 }
 
 /// Everything that the topology wants to be scaled.
@@ -93,13 +142,37 @@ pub(super) fn wanted(model: &Model) -> Vec<Wanted> {
             resource: Resource::Table { name: Ref::to(&Scope::from(region), key), index: scaled.index.map(str::to_owned) },
             namespace: DYNAMODB,
             dimension: dimension(&scaled),
-            scaling,
-            metric: metric(scaled.what),
-            policy: scaled.what.word(),
+            min: scaling.min,
+            max: scaling.max,
+            kept: Kept::of_table(scaled.what),
+            value: f64::from(scaling.target),
+            counted: None,
+            after: None,
         };
         tables::scaled(table, member).into_iter().map(want)
     });
-    of_member.collect()
+    let services = model.services.iter().flat_map(|(key, service)| service.members.iter().map(move |(region, here)| (key, region, here)));
+    of_member.chain(services.filter_map(|(key, region, member)| of_service(key, region, member))).collect()
+}
+
+fn of_service(key: &str, region: &Region, member: &ServiceMember) -> Option<Wanted> {
+    let (kept, value) = Kept::of_service(member.scaled()?);
+    let scope = Scope::from(region);
+    let tasks = |number| i32::try_from(number).unwrap_or(i32::MAX);
+    Some(Wanted {
+        region: region.clone(),
+        name: name_of_tasks(key),
+        resource: Resource::Service { cluster: Ref::to(&scope, cluster::MAIN), name: Ref::to(&scope, key) },
+        namespace: ECS,
+        dimension: TASKS.to_owned(),
+        min: tasks(member.tasks.min),
+        max: tasks(member.tasks.max),
+        kept,
+        value: f64::from(value),
+        counted: matches!(member.scale_on, Some(ScaleOn::RequestsPerTarget(_))).then(|| key.to_owned()),
+        // No field of it shows that a service's load balancer changes, and AWS takes only one that the service has.
+        after: Some(Addr::regional(region, Service::NAME, key)),
+    })
 }
 
 fn dimension(scaled: &Scaled<'_>) -> String {
@@ -107,18 +180,13 @@ fn dimension(scaled: &Scaled<'_>) -> String {
     format!("dynamodb:{of}:{}CapacityUnits", scaled.what.in_aws())
 }
 
-fn metric(what: Units) -> String {
-    format!("DynamoDB{}CapacityUtilization", what.in_aws())
-}
-
 /// Something of ours that a target may scale.
 pub(super) struct Ours {
     /// What target and policy are called.
     pub name: String,
     pub resource: Resource,
-    /// The metric of a policy that we would make for it.
-    pub metric: String,
-    pub policy: &'static str,
+    /// What a policy of ours may keep there; the first that there is one for counts.
+    pub kept: Vec<Kept>,
 }
 
 /// The tables of ours here, by name, with the key of each in the file. One that the file has here and that is not there counts:
@@ -139,29 +207,77 @@ async fn tables_of_ours(cx: &Cx) -> Result<BTreeMap<String, String>, Fault> {
     Ok(looks.into_iter().flatten().collect())
 }
 
-/// What everything of ours is called that can be scaled here, asked once an observation.
-pub(super) async fn ours(cx: &Cx) -> Result<impl Fn(&TargetId) -> Option<Ours>, Fault> {
-    let tables = cx.memo.once(format!("scalable tables/{}", cx.region()?), || tables_of_ours(cx)).await?;
-    let scope = cx.scope.clone();
-    Ok(move |id: &TargetId| {
+/// The services of ours here, by name, with the key of each in the file. One that the file has here and that is not there counts,
+/// as with tables.
+async fn services_of_ours(cx: &Cx) -> Result<BTreeMap<String, String>, Fault> {
+    let (region, there) = (cx.region()?, containers::services(cx).await?);
+    let ours = there.iter().filter_map(|service| {
+        let addr = addr_of(cx, Service::NAME, &marks(service.tags()))?;
+        Some((service.service_name()?.to_owned(), addr.name.to_string()))
+    });
+    let here = cx.model.services.iter().filter(|(_, service)| service.members.contains_key(region));
+    let named = here.map(|(key, _)| (name_of(&cx.owner.stack, key), key.clone()));
+    let gone = named.filter(|(name, _)| there.iter().all(|service| service.service_name() != Some(name)));
+    Ok(ours.chain(gone).collect())
+}
+
+/// What of ours can be scaled here, by name in AWS, with the key of each in the file.
+struct Here {
+    tables: Arc<BTreeMap<String, String>>,
+    services: Arc<BTreeMap<String, String>>,
+}
+
+impl Here {
+    /// Asked once an observation.
+    async fn of(cx: &Cx) -> Result<Self, Fault> {
+        let region = cx.region()?;
+        let tables = cx.memo.once(format!("scalable tables/{region}"), || tables_of_ours(cx)).await?;
+        let services = cx.memo.once(format!("scalable services/{region}"), || services_of_ours(cx)).await?;
+        Ok(Self { tables, services })
+    }
+
+    fn table(&self, scope: &Scope, id: &TargetId) -> Option<Ours> {
         let (resource, what) = (id.resource.strip_prefix("table/")?, id.dimension.strip_prefix("dynamodb:")?);
         let (name, index) = resource.split_once("/index/").map_or((resource, None), |(name, index)| (name, Some(index)));
         let what = Units::BOTH.into_iter().find(|units| what.ends_with(&format!(":{}CapacityUnits", units.in_aws())))?;
         let scaled = Scaled { index, what };
         Some(Ours {
-            name: scaled.name(tables.get(name)?),
-            resource: Resource::Table { name: Ref::is(&scope, name), index: index.map(str::to_owned) },
-            metric: metric(what),
-            policy: what.word(),
+            name: scaled.name(self.tables.get(name)?),
+            resource: Resource::Table { name: Ref::is(scope, name), index: index.map(str::to_owned) },
+            kept: vec![Kept::of_table(what)],
         })
-    })
+    }
+
+    fn service(&self, cx: &Cx, id: &TargetId) -> Option<Ours> {
+        let (cluster, name) = id.resource.strip_prefix("service/")?.split_once('/')?;
+        if cluster != cluster_of(&cx.owner.stack) || id.dimension != TASKS {
+            return None;
+        }
+        let key = self.services.get(name)?;
+        let wanted = cx.scope.region().and_then(|region| cx.model.service(key, region)?.scaled());
+        // Where none is wanted, what was wanted before is called as it was then.
+        let any = [ScaleOn::Cpu(0), ScaleOn::Memory(0), ScaleOn::RequestsPerTarget(0)];
+        let kept = wanted.map_or(any.to_vec(), |on| vec![on]).into_iter().map(|on| Kept::of_service(on).0);
+        Some(Ours {
+            name: name_of_tasks(key),
+            resource: Resource::Service { cluster: Ref::is(&cx.scope, cluster), name: Ref::is(&cx.scope, name) },
+            kept: kept.collect(),
+        })
+    }
 }
 
-/// The services of which something of ours is scaled here.
+/// What everything of ours is called that can be scaled here.
+pub(super) async fn ours(cx: &Cx) -> Result<impl Fn(&TargetId) -> Option<Ours>, Fault> {
+    let (here, cx) = (Here::of(cx).await?, cx.clone());
+    Ok(move |id: &TargetId| here.table(&cx.scope, id).or_else(|| here.service(&cx, id)))
+}
+
+/// The AWS services of which something of ours is scaled here.
 pub(super) async fn namespaces(cx: &Cx) -> Result<Vec<&'static str>, Fault> {
     // What nobody has is not asked for.
-    let tables = cx.memo.once(format!("scalable tables/{}", cx.region()?), || tables_of_ours(cx)).await?;
-    Ok(if tables.is_empty() { Vec::new() } else { vec![DYNAMODB] })
+    let here = Here::of(cx).await?;
+    let both = [(DYNAMODB, &here.tables), (ECS, &here.services)];
+    Ok(both.into_iter().filter(|(_, ours)| !ours.is_empty()).map(|(namespace, _)| namespace).collect())
 }
 
 async fn register(cx: &Cx, spec: &Spec) -> Result<TargetId, Fault> {
@@ -186,22 +302,28 @@ impl Kind for ScalableTarget {
                 "application-autoscaling:DescribeScalableTargets",
                 "dynamodb:DescribeTable",
                 "dynamodb:ListTagsOfResource",
+                "ecs:DescribeServices",
+                "ecs:ListServices",
                 "tag:GetResources",
             ],
         ),
         (
             Verb::Create,
-            // AWS makes AWSServiceRoleForApplicationAutoScaling_DynamoDBTable at the first one (field guide 3.4).
-            &["application-autoscaling:RegisterScalableTarget", "iam:CreateServiceLinkedRole"],
+            // AWS makes AWSServiceRoleForApplicationAutoScaling_DynamoDBTable, or ..._ECSService, at the first one (field guide
+            // 3.4). Whoever registers a service may read and change it (Application Auto Scaling user guide, "Identity-based
+            // policy examples").
+            &["application-autoscaling:RegisterScalableTarget", "ecs:DescribeServices", "ecs:UpdateService", "iam:CreateServiceLinkedRole"],
         ),
         (Verb::Update, &["application-autoscaling:RegisterScalableTarget"]),
         (Verb::Delete, &["application-autoscaling:DeregisterScalableTarget"]),
     ];
 
+    const STAYS_FOR_CLIENTS: bool = true;
+
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
-        let want = |Wanted { region, name, resource, namespace, dimension, scaling, .. }: Wanted| {
-            let spec = Spec { namespace: namespace.to_owned(), resource, dimension, min: scaling.min, max: scaling.max };
-            Want::new(Addr::regional(&region, Self::NAME, &name), spec)
+        let want = |Wanted { region, name, resource, namespace, dimension, min, max, after, .. }: Wanted| {
+            let spec = Spec { namespace: namespace.to_owned(), resource, dimension, min, max };
+            Want::new(Addr::regional(&region, Self::NAME, &name), spec).after(after)
         };
         wanted(model).into_iter().map(want).collect()
     }

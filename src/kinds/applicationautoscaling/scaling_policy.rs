@@ -8,22 +8,30 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::scalable_target::{Ours, ScalableTargetId, Wanted, namespaces, ours, wanted};
+use super::scalable_target::{Kept, Ours, ScalableTargetId, Wanted, namespaces, ours, wanted};
 use crate::{
     aws::{
         autoscaling::{TargetId, policies, policies_of},
         errors::{fault, maybe},
+        load_balancing::{load_balancers, target_groups},
     },
+    kinds::elasticloadbalancingv2::{load_balancer::LoadBalancerArn, target_group::TargetGroupArn},
     resource::{Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Scope, Status, Verb, Want},
     topology::Model,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Where an `ALBRequestCountPerTarget` is counted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Counted {
+    pub load_balancer: Ref<LoadBalancerArn>,
+    pub target_group: Ref<TargetGroupArn>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tracking {
     /// The predefined metric, or what kind of policy this is instead.
     pub metric: String,
-    /// Which load balancer and target group an `ALBRequestCountPerTarget` counts.
-    pub metric_label: Option<String>,
+    pub counted: Option<Counted>,
     pub target_value: f64,
     /// Seconds; nothing: what AWS takes by default.
     pub scale_in_cooldown: Option<i32>,
@@ -45,28 +53,64 @@ pub struct ScalingPolicy;
 
 const PUT: &str = "application-autoscaling:PutScalingPolicy";
 /// Seconds between two steps in one direction, as in all of AWS's examples for tables (DynamoDB developer guide, "Using the AWS
-/// CLI to manage DynamoDB auto scaling").
+/// CLI to manage DynamoDB auto scaling") and in that for services (AWS CLI reference, "put-scaling-policy").
 const COOLDOWN: i32 = 60;
 
+/// In the ARN of a target group and in a label, before the name of the group.
+const GROUP: &str = "targetgroup/";
+
+impl Counted {
+    /// In Application Auto Scaling's words: `app/<load balancer>/<id>/targetgroup/<target group>/<id>`, the ends of two ARNs.
+    fn label(&self) -> Result<String, Fault> {
+        let (balancer, group) = (self.load_balancer.get()?, self.target_group.get()?);
+        let end = |arn: &str, before: &str| arn.split_once(before).map(|(_, end)| end.to_owned());
+        match (end(balancer, ":loadbalancer/"), end(group, &format!(":{GROUP}"))) {
+            (Some(balancer), Some(group)) => Ok(format!("{balancer}/{GROUP}{group}")),
+            _ => Err(Fault::bug(format!("`{balancer}` and `{group}` are no load balancer and target group"))),
+        }
+    }
+
+    /// What a label says. What is not among the stack's load balancers and target groups stays the part of the label it is.
+    async fn found(cx: &Cx, label: &str) -> Result<Self, Fault> {
+        let (balancer, group) = label.split_once(&format!("/{GROUP}")).unwrap_or((label, ""));
+        let (balancer, group) = (format!("loadbalancer/{balancer}"), format!("{GROUP}{group}"));
+        let (balancers, groups) = (load_balancers(cx).await?, target_groups(cx).await?);
+        let is_end = |arn: &str, end: &str| arn.strip_suffix(end).is_some_and(|rest| rest.ends_with(':'));
+        let balancer = balancers.iter().find(|one| is_end(&one.arn, &balancer)).map_or(balancer, |one| one.arn.clone());
+        let group = groups.iter().find(|one| is_end(&one.arn, &group)).map_or(group, |one| one.arn.clone());
+        Ok(Self { load_balancer: Ref::is(&cx.scope, balancer), target_group: Ref::is(&cx.scope, group) })
+    }
+}
+
+/// The predefined metric that a policy tracks, or what kind of policy it is instead.
+fn metric_of(policy: &Seen) -> &str {
+    let tracking = policy.target_tracking_scaling_policy_configuration();
+    let metric = tracking.and_then(|tracking| tracking.predefined_metric_specification());
+    metric.map_or_else(|| policy.policy_type().as_str(), |metric| metric.predefined_metric_type().as_str())
+}
+
 impl Tracking {
-    fn found(policy: &Seen) -> Self {
+    async fn found(cx: &Cx, policy: &Seen) -> Result<Self, Fault> {
         let tracking = policy.target_tracking_scaling_policy_configuration();
         let metric = tracking.and_then(|tracking| tracking.predefined_metric_specification());
-        let word = metric.map_or_else(|| policy.policy_type().as_str(), |metric| metric.predefined_metric_type().as_str());
-        Self {
-            metric: word.to_owned(),
-            metric_label: metric.and_then(|metric| metric.resource_label()).map(str::to_owned),
+        let counted = match metric.and_then(|metric| metric.resource_label()) {
+            Some(label) => Some(Counted::found(cx, label).await?),
+            None => None,
+        };
+        Ok(Self {
+            metric: metric_of(policy).to_owned(),
+            counted,
             target_value: tracking.map_or(0.0, |tracking| tracking.target_value()),
             scale_in_cooldown: tracking.and_then(|tracking| tracking.scale_in_cooldown()),
             scale_out_cooldown: tracking.and_then(|tracking| tracking.scale_out_cooldown()),
             disable_scale_in: tracking.and_then(|tracking| tracking.disable_scale_in()).unwrap_or_default(),
-        }
+        })
     }
 
     fn to_send(&self) -> Result<TargetTrackingScalingPolicyConfiguration, Fault> {
         let bug = |error: aws_sdk_applicationautoscaling::error::BuildError| Fault::bug(error.to_string());
         let metric = PredefinedMetricSpecification::builder().predefined_metric_type(MetricType::from(&*self.metric));
-        let metric = metric.set_resource_label(self.metric_label.clone()).build().map_err(bug)?;
+        let metric = metric.set_resource_label(self.counted.as_ref().map(Counted::label).transpose()?).build().map_err(bug)?;
         let tracking = TargetTrackingScalingPolicyConfiguration::builder().target_value(self.target_value);
         let tracking = tracking.predefined_metric_specification(metric).disable_scale_in(self.disable_scale_in);
         tracking.set_scale_in_cooldown(self.scale_in_cooldown).set_scale_out_cooldown(self.scale_out_cooldown).build().map_err(bug)
@@ -103,6 +147,20 @@ async fn remove(cx: &Cx, target: &TargetId, name: &str) -> Result<(), Fault> {
     maybe(ask.send().await.map_err(fault("application-autoscaling:DeleteScalingPolicy"))).map(drop)
 }
 
+/// A policy at a target of ours, with its name.
+type OfOurs = (Ours, TargetId, String, Tracking);
+
+/// What the policy is called that has a target's address: ours, or what stands in its place; an emulator may have both.
+fn placed<'a>(stack: &str, seen: &'a [OfOurs], ours: &Ours, target: &TargetId) -> Option<&'a str> {
+    let called = |kept: &Kept| {
+        let own = policy_name(stack, kept.policy);
+        let same = seen.iter().filter(|(_, of, _, tracking)| of == target && tracking.metric == kept.metric);
+        let names: Vec<&str> = same.map(|(.., name, _)| name.as_str()).collect();
+        names.iter().find(|name| **name == own).or(names.first()).copied()
+    };
+    ours.kept.iter().find_map(called)
+}
+
 impl Kind for ScalingPolicy {
     type Spec = Spec;
     const NAME: &'static str = "applicationautoscaling.scaling_policy";
@@ -117,6 +175,11 @@ impl Kind for ScalingPolicy {
                 "application-autoscaling:DescribeScalingPolicies",
                 "dynamodb:DescribeTable",
                 "dynamodb:ListTagsOfResource",
+                "ecs:DescribeServices",
+                "ecs:ListServices",
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeTags",
+                "elasticloadbalancing:DescribeTargetGroups",
                 "tag:GetResources",
             ],
         ),
@@ -134,40 +197,40 @@ impl Kind for ScalingPolicy {
         (Verb::Delete, &["application-autoscaling:DeleteScalingPolicy", "cloudwatch:DeleteAlarms"]),
     ];
 
+    const STAYS_FOR_CLIENTS: bool = true;
+
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
-        let want = |Wanted { region, name, scaling, metric, policy, .. }: Wanted| {
+        let want = |Wanted { region, name, kept, value, counted, after, .. }: Wanted| {
+            let scope = Scope::from(&region);
+            let counted_by = |key: String| Counted { load_balancer: Ref::to(&scope, &key), target_group: Ref::to(&scope, &key) };
             let tracking = Tracking {
-                metric,
-                metric_label: None,
-                target_value: f64::from(scaling.target),
+                metric: kept.metric,
+                counted: counted.map(counted_by),
+                target_value: value,
                 scale_in_cooldown: Some(COOLDOWN),
                 scale_out_cooldown: Some(COOLDOWN),
                 disable_scale_in: false,
             };
-            let target = Ref::to(&Scope::from(&region), &name);
-            Want::new(Addr::regional(&region, Self::NAME, &name), Spec { name: policy_name(&model.stack, policy), target, tracking })
+            let spec = Spec { name: policy_name(&model.stack, kept.policy), target: Ref::to(&scope, &name), tracking };
+            Want::new(Addr::regional(&region, Self::NAME, &name), spec).after(after)
         };
         wanted(model).into_iter().map(want).collect()
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let (region, ours) = (cx.region()?, ours(cx).await?);
-        let mut seen = Vec::new();
+        let mut seen: Vec<OfOurs> = Vec::new();
         for namespace in namespaces(cx).await? {
-            let all = policies(cx, namespace).await?;
-            seen.extend(all.iter().filter_map(|policy| {
+            for policy in policies(cx, namespace).await?.iter() {
                 let target = TargetId::of_policy(policy);
-                Some((ours(&target)?, target, policy.policy_name().to_owned(), Tracking::found(policy)))
-            }));
+                if let Some(ours) = ours(&target) {
+                    seen.push((ours, target, policy.policy_name().to_owned(), Tracking::found(cx, policy).await?));
+                }
+            }
         }
-        // Ours, or what stands in its place; an emulator may have both.
-        let is_placed = |Ours { metric, policy, .. }: &Ours, target: &TargetId, name: &str, tracking: &Tracking| {
-            let own = policy_name(&cx.owner.stack, policy);
-            let has_own = seen.iter().any(|(_, of, other, tracks)| of == target && *other == own && tracks.metric == *metric);
-            tracking.metric == *metric && (name == own || !has_own)
-        };
-        let found = |(ours, target, name, tracking): &(Ours, TargetId, String, Tracking)| {
-            let called = if is_placed(ours, target, name, tracking) { ours.name.clone() } else { format!("{}/{name}", ours.name) };
+        let found = |(ours, target, name, tracking): &OfOurs| {
+            let is_placed = placed(&cx.owner.stack, &seen, ours, target) == Some(name);
+            let called = if is_placed { ours.name.clone() } else { format!("{}/{name}", ours.name) };
             Found {
                 addr: Addr::regional(region, Self::NAME, &called),
                 id: id_of(&target.to_string(), name),
@@ -190,7 +253,7 @@ impl Kind for ScalingPolicy {
             // AWS copies what scales a table to its new replicas (field guide 3.2 item 6), under names of its own choice.
             let target = TargetId::read(target.get()?)?;
             for other in policies_of(cx, &target).await?.iter().filter(|other| other.policy_name() != name) {
-                if Tracking::found(other).metric == tracking.metric {
+                if metric_of(other) == tracking.metric {
                     remove(cx, &target, other.policy_name()).await?;
                 }
             }
@@ -199,8 +262,8 @@ impl Kind for ScalingPolicy {
         put.map(|()| id_of(target.get().unwrap_or_default(), name))
     }
 
-    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
-        if found.spec.tracking == want.spec.tracking { Ok(()) } else { put(cx, &want.spec).await }
+    async fn update(&self, cx: &Cx, _: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
+        if changes.is_empty() { Ok(()) } else { put(cx, &want.spec).await }
     }
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {

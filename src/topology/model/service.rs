@@ -66,6 +66,12 @@ impl ServiceMember {
     pub fn balanced_port(&self) -> Option<u16> {
         self.port.filter(|_| self.load_balancer != LoadBalancer::None)
     }
+
+    /// By what AWS scales the tasks; nothing where the count cannot change.
+    #[must_use]
+    pub fn scaled(&self) -> Option<ScaleOn> {
+        self.scale_on.filter(|_| self.tasks.min < self.tasks.max)
+    }
 }
 
 /// `image`.

@@ -98,6 +98,11 @@ impl Call {
         self.ask_target("application-autoscaling", &format!("AnyScaleFrontendService.{operation}"), region, body)
     }
 
+    /// Another question to ECS, likewise.
+    pub fn ask_containers(&self, operation: &str, body: &Value) -> Self {
+        self.ask_target("ecs", &format!("AmazonEC2ContainerServiceV20141113.{operation}"), &self.region, body)
+    }
+
     fn ask_target(&self, service: &str, target: &str, region: &str, body: &Value) -> Self {
         let (signed, wanted) = (format!("/{}/{}/", self.region, self.service), format!("/{region}/{service}/"));
         let head = self.head.iter().map(|(name, value)| {

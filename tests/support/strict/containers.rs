@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    refuse,
+    refuse, scaling,
     slow::Who,
 };
 
@@ -71,6 +71,10 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "DeleteTaskDefinitions" => delete_definitions(world, call),
         "CreateService" => create(world, call),
         "UpdateService" => update(world, call),
+        // 7.3.6
+        "DeleteService" if call.json["force"] != true && describe(world, call)["desiredCount"].as_i64().unwrap_or(0) > 0 => {
+            refuse("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
+        }
         // 29: services that are not gone, those on their way out included.
         "DeleteCluster" => {
             let cluster = call.json["cluster"].as_str().unwrap_or_default();
@@ -211,6 +215,7 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<Str
     if !answer.is_success() {
         return answer;
     }
+    scaling::bring_back(world, call);
     match &*call.operation {
         "CreateService" => {
             let mut memory = world.memory();
