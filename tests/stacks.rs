@@ -55,8 +55,9 @@ fn what_is_left_is_seen() {
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     let left = block_on(Aws::new(&place.account, "eu-west-1").leftovers());
     // VPC, subnets, gateway, route tables, tables; then address, NAT gateway, group, endpoints and peering; then the targets and
-    // the policies of one table and its index.
-    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4, "{left:#?}");
+    // the policies of one table and its index; then the groups of the service, what scales it, load balancer, target group,
+    // certificate, cluster, task definition, log group and its two roles.
+    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 6 + 2, "{left:#?}");
 }
 
 /// Each is built, then turned into another one of the same name, then removed.

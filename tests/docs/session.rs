@@ -1,6 +1,9 @@
 //! The sessions that the docs show, carried out: what is shown is what is said.
 use super::{blocks, commands, pages, read};
-use crate::support::binary::Place;
+use crate::support::{
+    aws::{Aws, block_on},
+    binary::Place,
+};
 
 /// One command of a console block and what is shown of its output.
 pub struct Step {
@@ -61,6 +64,8 @@ fn the_sessions_are_as_they_are_shown() {
             let place = Place::new();
             place.write(read("topology.example.yaml"));
             std::fs::copy(place.path(), place.path().with_file_name("topology.example.yaml")).unwrap();
+            // `--sandbox` makes the zone that the example expects.
+            block_on(Aws::new(&place.account, "us-east-1").make_zone("example.com"));
             for step in steps(&block.text).unwrap() {
                 for arguments in commands(&step.line).unwrap() {
                     // Each session has an AWS of its own here, and not the one that developers share.

@@ -28,6 +28,17 @@ pub struct Aws {
     pub ec2: aws_sdk_ec2::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    pub route53: aws_sdk_route53::Client,
+    serving: Serving,
+}
+
+/// The clients of what serves.
+struct Serving {
+    ecs: aws_sdk_ecs::Client,
+    load_balancing: aws_sdk_elasticloadbalancingv2::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    iam: aws_sdk_iam::Client,
+    certificates: aws_sdk_acm::Client,
 }
 
 impl Aws {
@@ -42,7 +53,15 @@ impl Aws {
         let (ec2, dynamodb) = (aws_sdk_ec2::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
         let scaling = config.to_builder().endpoint_url(running().endpoint_of("Application Auto Scaling")).build();
         let autoscaling = aws_sdk_applicationautoscaling::Client::new(&scaling);
-        Self { region: region.to_owned(), ec2, dynamodb, autoscaling }
+        let names = config.to_builder().endpoint_url(running().endpoint_of("Route 53")).build();
+        let serving = Serving {
+            ecs: aws_sdk_ecs::Client::new(&config),
+            load_balancing: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            certificates: aws_sdk_acm::Client::new(&config),
+        };
+        Self { region: region.to_owned(), ec2, dynamodb, autoscaling, route53: aws_sdk_route53::Client::new(&names), serving }
     }
 
     /// Everything there that AWS did not put there itself, and every part of a network that carries a mark. What has gone keeps
@@ -79,8 +98,42 @@ impl Aws {
         let alive = peerings.filter(|one| !one.status().and_then(|status| status.code()).is_some_and(is_gone));
         left.extend(alive.map(|connection| connection.vpc_peering_connection_id));
         left.extend(self.scaling().await.into_iter().map(Some));
+        left.extend(self.serving().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
         left.into_iter().map(|id| format!("{}: {}", self.region, id.unwrap_or_default())).collect()
+    }
+
+    /// A public zone that is there before any stack, as `dns.zone` expects it; its id.
+    pub async fn make_zone(&self, name: &str) -> String {
+        let reference = format!("test-{:016x}", fastrand::u64(..));
+        let made = self.route53.create_hosted_zone().name(name).caller_reference(reference).send().await.unwrap();
+        made.hosted_zone().unwrap().id().trim_start_matches("/hostedzone/").to_owned()
+    }
+
+    /// Load balancers, target groups, certificates, clusters, families of task definitions, log groups and roles of the region.
+    async fn serving(&self) -> Vec<String> {
+        let Serving { ecs, load_balancing, logs, iam, certificates } = &self.serving;
+        let (balancers, groups, certificates) = tokio::join!(
+            load_balancing.describe_load_balancers().send(),
+            load_balancing.describe_target_groups().send(),
+            certificates.list_certificates().send(),
+        );
+        let (clusters, families, logs, roles) = tokio::join!(
+            ecs.list_clusters().send(),
+            ecs.list_task_definition_families().status(aws_sdk_ecs::types::TaskDefinitionFamilyStatus::Active).send(),
+            logs.describe_log_groups().log_group_name_prefix("/mrctl/").send(),
+            iam.list_roles().path_prefix("/mrctl/").send(),
+        );
+        let mut left: Vec<Option<String>> = Vec::new();
+        left.extend(balancers.unwrap().load_balancers.unwrap_or_default().into_iter().map(|one| one.load_balancer_name));
+        left.extend(groups.unwrap().target_groups.unwrap_or_default().into_iter().map(|one| one.target_group_name));
+        left.extend(certificates.unwrap().certificate_summary_list.unwrap_or_default().into_iter().map(|one| one.certificate_arn));
+        left.extend(clusters.unwrap().cluster_arns.unwrap_or_default().into_iter().map(Some));
+        left.extend(families.unwrap().families.unwrap_or_default().into_iter().map(Some));
+        left.extend(logs.unwrap().log_groups.unwrap_or_default().into_iter().map(|one| one.log_group_name));
+        let roles = roles.unwrap().roles.into_iter().map(|role| role.role_name);
+        left.extend(roles.filter(|name| name.contains(&self.region)).map(Some));
+        left.into_iter().flatten().collect()
     }
 
     /// What scales tables: `table/shop-Orders dynamodb:table:ReadCapacityUnits 5-100` of a target, and a policy with its name. What

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aws::{
         Family, Policy, SetKey, Wanted,
-        certificates::{Validation, validations},
+        certificates::{Certificate, Validation, certificates, validations, validations_of},
         dns::{self, addressed, desk, plain, read_set_id, set_id, validation_identifier},
         policy_name,
     },
@@ -82,6 +82,20 @@ fn domains(model: &Model) -> BTreeMap<&str, BTreeSet<Addr>> {
 async fn wanted_by_acm(cx: &Cx, regions: impl Iterator<Item = &Region>) -> Result<Vec<Validation>, Fault> {
     let asked = futures::future::try_join_all(regions.map(|region| validations(cx, region)));
     Ok(asked.await?.into_iter().flatten().collect())
+}
+
+/// A certificate of this stack that needs a record and stays. One that this run removes needs it no more: when it is not removed after
+/// all, the next run makes the record again, long before ACM would renew.
+async fn still_needs(cx: &Cx, record: &str) -> Result<Option<String>, Fault> {
+    let goes = |addr: &Addr| cx.removing.contains(addr) && !cx.wanted.contains(addr);
+    for region in regions(cx) {
+        let all = certificates(cx, &region).await?;
+        let needs = |one: &&Certificate| validations_of(&one.arn, &one.detail).iter().any(|needed| needed.record == record);
+        if let Some(one) = all.iter().filter(|one| !goes(&one.addr)).find(needs) {
+            return Ok(Some(one.arn.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The regions whose certificates count: those of the plan that answered, or those of the topology.
@@ -212,9 +226,8 @@ impl Kind for ValidationRecord {
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
         let (zone, key) = read_set_id(&found.id)?;
-        let needed = wanted_by_acm(&cx.afresh(), regions(cx).iter()).await?;
-        if let Some(needed) = needed.iter().find(|needed| needed.record == key.name) {
-            let message = format!("the certificate {} still needs it", needed.certificate);
+        if let Some(needed) = still_needs(&cx.afresh(), &key.name).await? {
+            let message = format!("the certificate {needed} still needs it");
             return Err(Fault::new("route53:ChangeResourceRecordSets", Class::Contention, message));
         }
         let family = Family { prefix: dns::set_prefix(&cx.owner.stack), wanted: BTreeMap::new(), shared: true };
