@@ -6,7 +6,7 @@ use aws_sdk_applicationautoscaling::types::{
 use super::{action, doing, in_regions, seen::Seen, worker};
 use crate::support::{
     aws::{Aws, block_on},
-    binary::Place,
+    binary::{Place, side_by_side},
     sandbox::strict,
 };
 
@@ -182,4 +182,23 @@ fn each_region_has_its_own_limits() {
     apply(&place, &in_regions(&["us-east-1", "us-west-2"], &format!("{SCALED}    regions: [us-east-1]\n")));
     assert_eq!(other(), [""; 0]);
     place.destroy("shop");
+}
+
+/// The metric changes and the run is killed at each call, before and after AWS has done it; so is the removal after that.
+#[test]
+fn killed_anywhere_one_policy_is_left() {
+    let points: Vec<(u64, &str)> = (1..=2).flat_map(|call| [(call, "before"), (call, "after")]).collect();
+    side_by_side(&points, |(call, side)| {
+        let place = Place::with(&worker(SCALED));
+        place.expect(0, &["apply", "--yes", "--no-sweep"]);
+        place.write(worker(&SCALED.replace("cpu: 50", "memory: 60")));
+        let kill = format!("kill@{call}:{side}");
+        place.run(&["--inject", &kill, "apply", "--yes", "--no-sweep"]);
+        place.expect(0, &["apply", "--yes", "--no-sweep"]);
+        place.is_converged();
+        assert_eq!(scaling(&place), expected("2-4", "shop-memory 60"), "{kill}");
+        place.run(&["--inject", &kill, "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
+        place.destroy("shop");
+        assert_eq!(scaling(&place), [""; 0], "{kill}");
+    });
 }
