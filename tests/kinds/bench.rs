@@ -188,7 +188,9 @@ impl Bench {
 
     /// Deletes, as the engine does, and waits until it is gone.
     pub async fn remove(&self, found: &Found<Value>) {
-        let (addr, cx) = (&found.addr, self.cx.at(&found.addr.scope));
+        // All of it goes in one run.
+        let removing = Arc::new(self.built.iter().map(|(built, _)| built.addr.clone()).collect());
+        let (addr, cx) = (&found.addr, Cx { removing, ..self.cx.at(&found.addr.scope) });
         let lifted = protections(&self.kind(addr).traits(), found);
         if !lifted.is_empty() {
             let mut open = Want::new(addr.clone(), found.spec.clone());

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aws::{
         Family, Policy, SetKey, Wanted,
-        certificates::{Certificate, Validation, certificates, validations, validations_of},
+        certificates::{self, Validation, certificates, validations, validations_of},
         dns::{self, addressed, desk, plain, read_set_id, set_id, validation_identifier},
         policy_name,
     },
@@ -90,7 +90,7 @@ async fn still_needs(cx: &Cx, record: &str) -> Result<Option<String>, Fault> {
     let goes = |addr: &Addr| cx.removing.contains(addr) && !cx.wanted.contains(addr);
     for region in regions(cx) {
         let all = certificates(cx, &region).await?;
-        let needs = |one: &&Certificate| validations_of(&one.arn, &one.detail).iter().any(|needed| needed.record == record);
+        let needs = |one: &&certificates::Certificate| validations_of(&one.arn, &one.detail).iter().any(|needed| needed.record == record);
         if let Some(one) = all.iter().filter(|one| !goes(&one.addr)).find(needs) {
             return Ok(Some(one.arn.clone()));
         }
