@@ -183,7 +183,9 @@ async fn calls_do_not_grow(bench: &Bench) {
         bench.calls();
         let found = bench.observe(kind, scope).await;
         let now = bench.counted();
-        for (operation, times) in now.iter().filter(|(operation, times)| first.get(*operation).is_none_or(|before| *times > before)) {
+        // What the first thing of a kind did not need may be asked once for all others (a load balancer, for what scales a service).
+        let grew = |(operation, times): &(&String, &usize)| **times > first.get(*operation).copied().unwrap_or_default().max(1);
+        for (operation, times) in now.iter().filter(grew) {
             let listed = ONE_BY_ONE.iter().find(|(known, _)| known == operation);
             let (known, _) = listed.unwrap_or_else(|| {
                 panic!("{scope}/{}: {times} of {operation} for {}, {:?} for one", kind.traits().name, found.len(), first.get(operation))
