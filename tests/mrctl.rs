@@ -16,6 +16,7 @@ mod network;
 mod quotas;
 mod sandbox;
 mod services;
+mod serving;
 mod signals;
 mod stacks;
 mod strict;
