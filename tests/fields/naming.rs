@@ -30,8 +30,6 @@ fn sections() -> Vec<Case> {
     let section = |records: Value| json!({ "zone": { "name": "example.com", "create": true }, "records": records });
     let mut none = with(&one, json!({}));
     none.as_object_mut().unwrap().remove("dns");
-    let mut zone = none.clone();
-    zone["dns"] = json!({ "zone": { "name": "example.com" } });
     let mut empty = none.clone();
     empty["dns"] = json!({ "zone": { "name": "example.com", "create": true } });
     let both = |name: &str| moved("dns.records", "/dns/records", always(Change, [of(name), of("b.example.com"), GONE]));
@@ -39,12 +37,6 @@ fn sections() -> Vec<Case> {
         case("topology.dns", &none, "/dns", always(Change, [section(of(NAME)), section(of("b.example.com")), GONE])),
         together(&empty, vec![both(NAME)]),
         case("dns.records.*", &with(&one, of(NAME)), "/dns/records/b.example.com", always(Change, [record("api"), record("other"), GONE])),
-        case(
-            "zone.create",
-            &zone,
-            "/dns/zone/create",
-            [(json!(true), Change), (json!(false), Change), (GONE, Nothing("it is the default"))],
-        ),
     ]
 }
 

@@ -160,7 +160,7 @@ fn inside() -> Vec<Case> {
         &base,
         vec![
             at("service.environment.*", "worker/environment/MORE", three(json!("a"), json!("b"))),
-            at("service.secrets.*", "worker/secrets/HIDDEN", three(json!("shop-a"), json!("shop-b:key::"))),
+            at("service.secrets.*", "worker/secrets/HIDDEN", three(json!("shop-a"), json!("shop-b"))),
             at("uses.tables.*", "worker/uses/tables/Carts", three(json!("read"), json!("read_write"))),
             at("uses.tables", "second/uses/tables", three(access("read"), access("write"))),
             at("tasks.min", "worker/tasks/min", [(json!(3), Change), (json!(4), Change), (GONE, stays)]),
