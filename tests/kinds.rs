@@ -6,29 +6,30 @@ mod bench;
 use std::collections::BTreeSet;
 
 use bench::{Bench, tags_of};
-use mrctl::resource::{Found, Status, Tags, Want, doc::diff};
+use mrctl::resource::{Class, Fault, Found, Status, Tags, Want, doc::diff};
 use serde_json::{Value, json};
 
 /// What AWS cannot carry in its create call although the kind has tags, and why.
 const NOT_MARKED_AT_BIRTH: [(&str, &str); 4] = [
     ("dynamodb.table", "UpdateTable adds a replica and takes no tags"),
     ("ec2.vpc_peering_connection_accepter", "AcceptVpcPeeringConnection takes no tags"),
-    ("route53.health_check", "CreateHealthCheck takes no tags"),
-    ("route53.hosted_zone", "CreateHostedZone takes no tags"),
+    ("route53.health_check", "CreateHealthCheck takes no tags; its reference is its mark"),
+    ("route53.hosted_zone", "CreateHostedZone takes no tags; its reference is its mark"),
 ];
 
 /// Reads of one resource at a time, because AWS has no list of them.
-const ONE_BY_ONE: [(&str, &str); 10] = [
+const ONE_BY_ONE: [(&str, &str); 11] = [
     ("ec2:DescribeVpcAttribute", "one attribute of one VPC a request"),
     ("dynamodb:ListTagsOfResource", "the tags of one table a request"),
     ("dynamodb:DescribeContinuousBackups", "the backups of one table a request"),
     ("dynamodb:DescribeTimeToLive", "the expiry of one table a request"),
+    ("acm:DescribeCertificate", "one certificate a request"),
+    ("elasticloadbalancing:DescribeTags", "of load balancers or of target groups a request; what scales by requests reads both"),
+    ("acm:ListTagsForCertificate", "the tags of one certificate a request"),
     ("iam:ListRolePolicies", "the policies of one role a request"),
     ("iam:GetRolePolicy", "one policy a request"),
     ("iam:ListAttachedRolePolicies", "the policies of one role a request"),
     ("ecs:DescribeTaskDefinition", "one revision a request"),
-    ("acm:ListTagsForCertificate", "the tags of one certificate a request"),
-    ("acm:DescribeCertificate", "one certificate a request"),
 ];
 
 #[tokio::test]
@@ -49,8 +50,17 @@ async fn every_kind_keeps_its_promises() {
         booleans_turn_and_turn_back(&bench, want).await;
     }
     calls_do_not_grow(&bench).await;
-    for (_, want) in built.iter().rev() {
-        gone_and_gone_again(&bench, want).await;
+    // A record of validation goes after its certificate, and a zone after that: what is refused for now comes round again.
+    let mut left: Vec<_> = built.iter().rev().map(|(_, want)| want).collect();
+    while !left.is_empty() {
+        let mut kept = Vec::new();
+        for want in &left {
+            if let Some(fault) = gone_and_gone_again(&bench, want).await {
+                kept.push((*want, fault));
+            }
+        }
+        assert!(kept.len() < left.len(), "nothing more goes: {kept:#?}");
+        left = kept.into_iter().map(|(want, _)| want).collect();
     }
     for kind in bench.kinds.iter() {
         for scope in bench.scopes(&**kind) {
@@ -134,8 +144,8 @@ async fn nothing_of_ours_holds_it(bench: &Bench, found: &Found<Value>) {
     let cx = bench.cx.at(&found.addr.scope);
     let holders = bench.kind(&found.addr).holders(&cx, found).await.unwrap_or_else(|fault| panic!("{}: {fault}", found.addr));
     // Interfaces of our own gateways and load balancers do hold it while they are there, and linger: they are worth naming.
-    let by_gateways = ["Interface for NAT Gateway", "it is associated with", "(ELB app/"];
-    let holders: Vec<_> = holders.into_iter().filter(|holder| !by_gateways.iter().any(|text| holder.what.contains(text))).collect();
+    let lingering = ["Interface for NAT Gateway", "it is associated with", "(ELB app/"];
+    let holders: Vec<_> = holders.into_iter().filter(|holder| !lingering.iter().any(|text| holder.what.contains(text))).collect();
     assert!(holders.is_empty(), "{} is said to be held by {holders:?}, and all of that is ours", found.addr);
 }
 
@@ -174,7 +184,7 @@ async fn booleans_turn_and_turn_back(bench: &Bench, want: &Want<Value>) {
 
 /// Everything in a region is read with as many calls as one thing there, but for what `ONE_BY_ONE` lists.
 async fn calls_do_not_grow(bench: &Bench) {
-    let mut used = BTreeSet::new();
+    let (mut used, mut grown) = (BTreeSet::new(), Vec::new());
     for ((kind, scope), first) in &bench.first {
         let kind = &**bench.kinds.get(kind).unwrap();
         // Where the topology wants one only, there may still be two: of what AWS makes twice, further ones are made.
@@ -186,16 +196,19 @@ async fn calls_do_not_grow(bench: &Bench) {
         // What the first thing of a kind did not need may be asked once for all others (a load balancer, for what scales a service).
         let grew = |(operation, times): &(&String, &usize)| **times > first.get(*operation).copied().unwrap_or_default().max(1);
         for (operation, times) in now.iter().filter(grew) {
-            let listed = ONE_BY_ONE.iter().find(|(known, _)| known == operation);
-            let (known, _) = listed.unwrap_or_else(|| {
-                panic!("{scope}/{}: {times} of {operation} for {}, {:?} for one", kind.traits().name, found.len(), first.get(operation))
-            });
-            used.insert(*known);
+            match ONE_BY_ONE.iter().find(|(known, _)| known == operation) {
+                Some((known, _)) => drop(used.insert(*known)),
+                None => {
+                    let before = first.get(operation);
+                    grown.push(format!("{scope}/{}: {times} of {operation} for {}, {before:?} for one", kind.traits().name, found.len()));
+                }
+            }
         }
         for copy in copies {
-            bench.remove(&copy).await;
+            bench.remove(&copy).await.unwrap_or_else(|fault| panic!("{}: {fault}", copy.addr));
         }
     }
+    assert!(grown.is_empty(), "{grown:#?}");
     assert_eq!(used, ONE_BY_ONE.iter().map(|(operation, _)| *operation).collect(), "an exception that nothing needs");
 }
 
@@ -203,19 +216,25 @@ async fn calls_do_not_grow(bench: &Bench) {
 const GOES_WITH_ANOTHER: [(&str, &str); 1] =
     [("ec2.vpc_peering_connection", "an acceptance cannot be taken back: removing it removes the connection")];
 
-async fn gone_and_gone_again(bench: &Bench, want: &Want<Value>) {
+/// Gives what AWS says when something else has to go first.
+async fn gone_and_gone_again(bench: &Bench, want: &Want<Value>) -> Option<Fault> {
     let (kind, cx) = (bench.kind(&want.addr), bench.cx.at(&want.addr.scope));
     if GOES_WITH_ANOTHER.iter().any(|(known, _)| *known == &*want.addr.kind) {
         let seen = bench.observe(&*kind, &want.addr.scope).await;
         assert!(seen.iter().all(|other| other.addr != want.addr), "{} did not go with the other", want.addr);
-        return;
+        return None;
     }
     let found = bench.find(&want.addr).await;
-    bench.remove(&found).await;
+    match bench.remove(&found).await {
+        Ok(()) => {}
+        Err(fault) if matches!(fault.class, Class::InUse | Class::Contention) => return Some(fault),
+        Err(fault) => panic!("{}: {fault}", want.addr),
+    }
     let seen = bench.observe(&*kind, &want.addr.scope).await;
     assert!(seen.iter().all(|other| other.addr != want.addr), "{} is gone and still observed", want.addr);
     kind.delete(&cx, &found).await.unwrap_or_else(|fault| panic!("{} is gone, and deleting it is no success: {fault}", want.addr));
     assert_eq!(kind.status(&cx, &want.addr, &found.id).await.unwrap(), Status::Gone, "{}", want.addr);
+    None
 }
 
 /// What a kind calls is what it says it may call: a policy made from `PERMISSIONS` lets it work.

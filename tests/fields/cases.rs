@@ -2,6 +2,8 @@
 use After::{Change, Later, Nothing, Refused, Stopped};
 use serde_json::{Value, json};
 
+use super::{naming, serving};
+
 /// What a plan says after an edit.
 #[derive(Clone, Copy)]
 pub enum After {
@@ -17,31 +19,61 @@ pub enum After {
     Stopped,
 }
 
-/// One field through several values.
+/// One field through several values, or several that move in the same steps, so that one apply is for all of them.
 pub struct Case {
-    /// `block.key`, or `block.key.*` for an entry of a map.
-    pub field: &'static str,
     pub base: Value,
+    /// All with as many steps.
+    pub moves: Vec<Move>,
+    /// Whether each is also planned without the others: it must do by itself what is said of it. Not where the file would be
+    /// wrong with one of them alone.
+    pub apart: bool,
+}
+
+/// What is done to one field.
+pub struct Move {
+    /// `block.key`, or `block.key.*` for an entry of a map.
+    pub field: String,
     /// Where in the file.
-    pub at: &'static str,
-    /// One value after the other; null takes the field away.
+    pub at: String,
+    /// One value after the other; null takes the field away. Among others a field may stay as it is.
     pub steps: Vec<(Value, After)>,
 }
 
-fn case<const N: usize>(field: &'static str, base: &Value, at: &'static str, steps: [(Value, After); N]) -> Case {
-    Case { field, base: base.clone(), at, steps: steps.into() }
+impl Case {
+    pub fn name(&self) -> String {
+        self.moves.iter().map(|one| one.field.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+pub fn moved(field: &str, at: &str, steps: impl Into<Vec<(Value, After)>>) -> Move {
+    Move { field: field.to_owned(), at: at.to_owned(), steps: steps.into() }
+}
+
+pub fn case<const N: usize>(field: &str, base: &Value, at: &str, steps: [(Value, After); N]) -> Case {
+    Case { base: base.clone(), moves: vec![moved(field, at, steps)], apart: false }
+}
+
+/// Fields that have nothing to do with each other.
+pub fn beside(base: &Value, moves: Vec<Move>) -> Case {
+    Case { base: base.clone(), moves, apart: true }
+}
+
+/// Fields that the file takes only together.
+pub fn together(base: &Value, moves: Vec<Move>) -> Case {
+    Case { base: base.clone(), moves, apart: false }
 }
 
 /// The same outcome each time.
-fn always<const N: usize>(after: After, values: [Value; N]) -> [(Value, After); N] {
+pub fn always<const N: usize>(after: After, values: [Value; N]) -> [(Value, After); N] {
     values.map(|value| (value, after))
 }
 
 pub fn cases() -> Vec<Case> {
-    [shared(), network(), tables(), capacity(), settings(), indexes(), members()].into_iter().flatten().collect()
+    let data = [shared(), network(), tables(), capacity(), settings(), indexes(), members()];
+    data.into_iter().chain([serving::cases(), naming::cases()]).flatten().collect()
 }
 
-const GONE: Value = Value::Null;
+pub const GONE: Value = Value::Null;
 
 /// Two regions without anything in them.
 fn regions() -> Value {

@@ -9,7 +9,7 @@ use mrctl::{
     aws::{facts, wire::Call, wire::Recorder},
     plan::{self, Op, Rollout, protections},
     resource::{
-        Addr, AnyKind, Class, Cx, Found, Kinds, Memo, Outputs, Scope, Scopes, Status, Tags, Want,
+        Addr, AnyKind, Class, Cx, Fault, Found, Kinds, Memo, Outputs, Scope, Scopes, Status, Tags, Want,
         doc::{diff, resolve},
     },
     topology,
@@ -186,8 +186,9 @@ impl Bench {
         panic!("{} does not come in line: {:#?}", want.addr, diff(&found.spec, &want.spec))
     }
 
-    /// Deletes, as the engine does, and waits until it is gone.
-    pub async fn remove(&self, found: &Found<Value>) {
+    /// Deletes, as the engine does, and waits until it is gone. What AWS refuses the delete for is given back: something else may
+    /// have to go first.
+    pub async fn remove(&self, found: &Found<Value>) -> Result<(), Fault> {
         // All of it goes in one run.
         let removing = Arc::new(self.built.iter().map(|(built, _)| built.addr.clone()).collect());
         let (addr, cx) = (&found.addr, Cx { removing, ..self.cx.at(&found.addr.scope) });
@@ -197,10 +198,10 @@ impl Bench {
             lifted.iter().for_each(|change| open.spec[change.path.as_str()] = change.to.clone());
             self.in_line(found.clone(), &open).await;
         }
-        self.kind(addr).delete(&cx, found).await.unwrap_or_else(|fault| panic!("{addr}: {fault}"));
+        self.kind(addr).delete(&cx, found).await?;
         for _ in 0..200 {
             match self.kind(addr).status(&cx, addr, &found.id).await {
-                Ok(Status::Gone) => return,
+                Ok(Status::Gone) => return Ok(()),
                 Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(fault) => panic!("{addr}: {fault}"),
             }

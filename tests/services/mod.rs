@@ -1,6 +1,7 @@
 //! Services without a load balancer, from nothing to running and back, through the strict layer: what each of their resources does
 //! when it is made, changed, found odd and removed.
 mod deployments;
+mod kills;
 mod pipeline;
 mod roles;
 mod scaling;

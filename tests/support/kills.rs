@@ -5,6 +5,7 @@ use super::{
     aws::{Aws, block_on},
     binary::Place,
     sandbox::strict,
+    serving,
 };
 
 /// Most of the time a run waits for slow states.
@@ -95,7 +96,9 @@ fn steps(world: &Place) -> usize {
 
 /// How many things there are by region, with marks or without, as AWS itself shows them.
 pub fn things(world: &Place, regions: &[&str]) -> Vec<usize> {
-    let count = async |region: &&str| Aws::new(&world.account, region).leftovers().await.len();
+    let count = async |region: &&str| {
+        Aws::new(&world.account, region).leftovers().await.len() + serving::leftovers(&world.account, region).await.len()
+    };
     block_on(async {
         let mut all = Vec::new();
         for region in regions {

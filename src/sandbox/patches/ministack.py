@@ -304,6 +304,20 @@ def update_service(original, data):
     return answer
 
 
+@stands_for(ecs, "_describe_services")
+def describe_services(original, data):
+    """The scheduler goes on until the wanted number of tasks runs (ECS developer guide, "Rolling update"). MiniStack takes one
+    step, which is not enough where `maximumPercent` leaves little room."""
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    for named in map(ecs._resolve_service_ref, data.get("services", [])):
+        key = f"{cluster}/{named[0]}" if named else ""
+        service = ecs._services.get(key)
+        primary = ecs._primary_deployment(service) if service else None
+        if primary and primary.get("rolloutState") == "IN_PROGRESS" and primary.get("runningCount", 0) < service["desiredCount"]:
+            ecs._reconcile_service_tasks(cluster, key)
+    return original(data)
+
+
 @stands_for(ecs, "_deregister_task_definition")
 def deregister_task_definition(original, data):
     known = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
