@@ -226,6 +226,9 @@ impl Kind for ValidationRecord {
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
         let (zone, key) = read_set_id(&found.id)?;
+        if matches!(status_of(cx, &found.id).await?, Status::Gone) {
+            return Ok(());
+        }
         if let Some(needed) = still_needs(&cx.afresh(), &key.name).await? {
             let message = format!("the certificate {needed} still needs it");
             return Err(Fault::new("route53:ChangeResourceRecordSets", Class::Contention, message));
