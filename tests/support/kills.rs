@@ -47,8 +47,8 @@ pub fn survive(topology: &str, stack: &str, regions: &[&str], points: u64) {
     let killed = [applies.into_inner(), destroys.into_inner()];
     let [apply, destroy] = whole.calls;
     println!("{points} points over {apply} calls of an apply and {destroy} of a destroy; {killed:?} of them were cut off");
-    // A run that AWS made wait may need a call more or less than the one that was counted.
-    assert!(killed.iter().all(|runs| runs * 4 >= points * 3), "{killed:?} of {points}");
+    // A run that AWS made wait may need more calls or fewer than the one that was counted: what serves repeats many until AWS takes them.
+    assert!(killed.iter().all(|runs| runs * 2 >= points), "{killed:?} of {points}");
 }
 
 impl<'a> Whole<'a> {
