@@ -40,6 +40,9 @@ fn every_valid_file_is_built_and_removed() {
             place.account.clone_from(account);
         }
         place.write(bytes);
+        if let Some(dns) = model.dns.as_ref().filter(|dns| !dns.zone.create) {
+            block_on(Aws::new(&place.account, "us-east-1").make_zone(&dns.zone.name));
+        }
         place.expect(0, &["apply", "--yes", "--no-sweep"]);
         place.is_converged();
         place.destroy(&model.stack);
