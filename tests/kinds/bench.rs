@@ -9,7 +9,7 @@ use mrctl::{
     aws::{facts, wire::Call, wire::Recorder},
     plan::{self, Op, Rollout, protections},
     resource::{
-        Addr, AnyKind, Class, Cx, Fault, Found, Kinds, Memo, Outputs, Scope, Scopes, Status, Tags, Want,
+        Addr, AnyKind, Class, Cx, Found, Kinds, Memo, Outputs, Scope, Scopes, Status, Tags, Want,
         doc::{diff, resolve},
     },
     topology,
@@ -21,6 +21,9 @@ use crate::support::{
     sandbox::{fleet, fresh_account},
     topologies,
 };
+
+/// Tries of a removal that is refused because something used it a moment ago.
+const PATIENCE: usize = 20;
 
 /// Calls of one observation, by operation.
 pub type Counted = BTreeMap<String, usize>;
@@ -186,9 +189,8 @@ impl Bench {
         panic!("{} does not come in line: {:#?}", want.addr, diff(&found.spec, &want.spec))
     }
 
-    /// Deletes, as the engine does, and waits until it is gone. What AWS refuses the delete for is given back: something else may
-    /// have to go first.
-    pub async fn remove(&self, found: &Found<Value>) -> Result<(), Fault> {
+    /// Deletes, as the engine does, and waits until it is gone.
+    pub async fn remove(&self, found: &Found<Value>) {
         // All of it goes in one run.
         let removing = Arc::new(self.built.iter().map(|(built, _)| built.addr.clone()).collect());
         let (addr, cx) = (&found.addr, Cx { removing, ..self.cx.at(&found.addr.scope) });
@@ -198,10 +200,16 @@ impl Bench {
             lifted.iter().for_each(|change| open.spec[change.path.as_str()] = change.to.clone());
             self.in_line(found.clone(), &open).await;
         }
-        self.kind(addr).delete(&cx, found).await?;
+        // Some are let go of only a while after what used them is gone (field guide 8.2 and 8.3, item 6).
+        let mut tries = 0;
+        while let Err(fault) = self.kind(addr).delete(&cx, found).await {
+            assert!(fault.class == Class::InUse && tries < PATIENCE, "{addr}: {fault}");
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         for _ in 0..200 {
             match self.kind(addr).status(&cx, addr, &found.id).await {
-                Ok(Status::Gone) => return Ok(()),
+                Ok(Status::Gone) => return,
                 Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(fault) => panic!("{addr}: {fault}"),
             }
