@@ -36,6 +36,8 @@ pub struct Clients {
     pub iam: aws_sdk_iam::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub certificates: aws_sdk_acm::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
     /// Route 53 has one endpoint, like IAM.
     pub route53: aws_sdk_route53::Client,
 }
@@ -144,6 +146,8 @@ impl Fleet {
             iam: client!(aws_sdk_iam, config, wire, region),
             logs: client!(aws_sdk_cloudwatchlogs, config, wire, region),
             certificates: client!(aws_sdk_acm, config, wire, region),
+            rds: client!(aws_sdk_rds, config, wire, region),
+            secrets: client!(aws_sdk_secretsmanager, config, wire, region),
             route53: client!(aws_sdk_route53, config, wire, region),
         };
         clients.entry(region.clone()).or_insert_with(make).clone()

@@ -122,6 +122,7 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
         regions,
         network: draft.network.as_ref().map(|network| network_model(draft, network, text)),
         tables: IndexMap::new(),
+        aurora: IndexMap::new(),
         services: IndexMap::new(),
         iam: Iam::default(),
         dns: None,

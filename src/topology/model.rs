@@ -6,9 +6,11 @@ use ipnet::Ipv4Net;
 
 use crate::resource::Region;
 
+mod aurora;
 mod dns;
 mod service;
 
+pub use aurora::{Aurora, AuroraCapacity, AuroraEncryption, AuroraEngine, AuroraMember, OnDestroy, UsesAurora};
 pub use dns::{Dns, DnsRecord, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember, Routing};
 pub use service::{
     Access, Architecture, Certificate, ContainerHealthCheck, Deployment, Iam, Image, LoadBalancer, ScaleOn, Service, ServiceMember,
@@ -28,6 +30,8 @@ pub struct Model {
     pub network: Option<Network>,
     /// By the key in the file, in its order.
     pub tables: IndexMap<String, Table>,
+    /// By the key in the file, in its order.
+    pub aurora: IndexMap<String, Aurora>,
     /// By the key in the file, in its order.
     pub services: IndexMap<String, Service>,
     pub iam: Iam,

@@ -1,6 +1,6 @@
 //! A service's draft becomes its part of the model: defaults filled in, `per_region` merged, placeholders filled. The checks judge by
 //! the same functions.
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -130,6 +130,7 @@ fn member(draft: &Draft, service: &ServiceDraft, table_names: &Names, region: &s
         tasks: Tasks { min: small(min), max: small(max) },
         scale_on: member.scale_on.as_ref().and_then(scale),
         tables: member.tables.iter().map(|(key, access)| (key.value.clone(), access.value)).collect(),
+        aurora: BTreeMap::new(),
         load_balancer: load_balancer(member),
         allow_from: match &member.allow_from {
             None => vec![ipnet::Ipv4Net::default()],

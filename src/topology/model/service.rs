@@ -6,6 +6,8 @@ use ipnet::Ipv4Net;
 
 use crate::resource::Region;
 
+use super::UsesAurora;
+
 /// One entry of `services`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
@@ -37,6 +39,8 @@ pub struct ServiceMember {
     pub scale_on: Option<ScaleOn>,
     /// What the service may do with which table, by the key of the table in the file.
     pub tables: BTreeMap<String, Access>,
+    /// The global databases it uses, by their keys in the file.
+    pub aurora: BTreeMap<String, UsesAurora>,
     pub load_balancer: LoadBalancer,
     /// Who may call the load balancer.
     pub allow_from: Vec<Ipv4Net>,
