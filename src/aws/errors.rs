@@ -187,13 +187,15 @@ const IN_USE: [&str; 7] = [
     "InvalidIPAddress.InUse",
     "ResourceInUse",
 ];
-const EXISTS: [&str; 9] = [
+const EXISTS: [&str; 10] = [
     "DuplicateListener",
     "DuplicateLoadBalancerName",
     "DuplicateTargetGroupName",
     "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate",
     "Resource.AlreadyAssociated",
+    // Secrets Manager.
+    "ResourceExistsException",
     "RouteAlreadyExists",
     "TableAlreadyExistsException",
     "EntityAlreadyExists",
@@ -244,6 +246,11 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     }
     if op.starts_with("ecs:")
         && let Some(class) = containers(code, message)
+    {
+        return class;
+    }
+    if op.starts_with("secretsmanager:")
+        && let Some(class) = secrets(message)
     {
         return class;
     }
@@ -307,6 +314,19 @@ fn containers(code: &str, message: &str) -> Option<Class> {
         "InvalidParameterException" | "ClientException" if says(&NOT_YET) => Some(Class::Contention),
         "InvalidParameterException" | "ClientException" if says(&NOT_THERE) => Some(Class::NotFound),
         _ => None,
+    }
+}
+
+/// Secrets Manager has one code for everything that cannot be done now, and another in places; its text tells (field guide 13).
+fn secrets(message: &str) -> Option<Class> {
+    let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if says(&["still has replica regions"]) {
+        Some(Class::InUse)
+    } else if says(&["already scheduled for deletion"]) {
+        // What stands under the name is looked at again: it is restored when it is ours.
+        Some(Class::Contention)
+    } else {
+        None
     }
 }
 

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod policy;
 pub mod quotas;
 pub mod revisions;
+pub mod secrets;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

@@ -65,6 +65,9 @@ kinds! {
         record::Record,
         validation_record::ValidationRecord,
     }
+    secretsmanager {
+        secret::Secret,
+    }
     applicationautoscaling {
         scalable_target::ScalableTarget,
         scaling_policy::ScalingPolicy,
