@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 
 use super::{
+    aurora::aurora_model,
     checks::{self, Resolved},
     codes,
     decode::{self, Draft, NetworkDraft, Reading, Zones},
@@ -133,6 +134,11 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
         let name = resolved.table_names.get(&table.key.value).cloned().unwrap_or_default();
         if let Some(made) = table_model(draft, table, name, &order) {
             model.tables.insert(table.key.value.clone(), made);
+        }
+    }
+    for aurora in &draft.aurora {
+        if let Some(made) = aurora_model(draft, aurora, &order) {
+            model.aurora.insert(aurora.key.value.clone(), made);
         }
     }
     let services = draft.services.iter().map(|service| {

@@ -1,6 +1,7 @@
 //! The JSON schema of the topology: what lets an editor complete and underline it.
 //!
 //! Every block is a definition named as the readers name it; a test holds the keys of both together.
+mod aurora;
 mod dns;
 mod services;
 
@@ -17,6 +18,7 @@ pub fn schema() -> Value {
     top.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     top.insert("title".into(), json!("mrctl topology"));
     let mut definitions = services::definitions();
+    definitions.append(&mut aurora::definitions());
     definitions.append(&mut dns::definitions());
     if let Value::Object(mut others) = json!({
             "objectives": objectives(),
@@ -102,6 +104,12 @@ fn topology() -> Map<String, Value> {
             "type": "object",
             "propertyNames": { "pattern": "^[A-Za-z0-9_.-]+$" },
             "additionalProperties": { "$ref": "#/$defs/table" },
+        },
+        "aurora": {
+            "description": "Aurora global databases, by key.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$" },
+            "additionalProperties": { "$ref": "#/$defs/aurora" },
         },
         "services": {
             "description": "ECS services on Fargate, the same in every region, by key.",

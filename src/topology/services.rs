@@ -1,10 +1,11 @@
 //! A service's draft becomes its part of the model: defaults filled in, `per_region` merged, placeholders filled. The checks judge by
 //! the same functions.
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::{
+    aurora::uses_model,
     decode::{CertificateDraft, Draft, IamDraft, RecordDraft, RetentionDraft, ScaleOnDraft, ServiceDraft, ServiceMemberDraft, TasksDraft},
     model::{
         Architecture, Certificate, ContainerHealthCheck, Deployment, Iam, Image, LoadBalancer, ScaleOn, Service, ServiceMember,
@@ -130,7 +131,7 @@ fn member(draft: &Draft, service: &ServiceDraft, table_names: &Names, region: &s
         tasks: Tasks { min: small(min), max: small(max) },
         scale_on: member.scale_on.as_ref().and_then(scale),
         tables: member.tables.iter().map(|(key, access)| (key.value.clone(), access.value)).collect(),
-        aurora: BTreeMap::new(),
+        aurora: member.aurora.iter().map(|uses| (uses.key.value.clone(), uses_model(uses))).collect(),
         load_balancer: load_balancer(member),
         allow_from: match &member.allow_from {
             None => vec![ipnet::Ipv4Net::default()],

@@ -22,10 +22,15 @@ pub fn encryption(reading: &mut Reading, place: Place<'_>, path: &str) -> Option
     if !matches!(place.node.value, Value::Map(_)) {
         return reading.choice(place, path, ENCRYPTIONS).map(EncryptionDraft::Word);
     }
+    keys(reading, place, path).map(EncryptionDraft::Keys)
+}
+
+/// By region, the ARN of a key.
+pub fn keys(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<KeysDraft> {
     let entries = reading.entries(place, path)?;
     let keys = entries.iter().map(|entry| {
         let place = Place { node: &entry.value, key: entry.key.span };
         (entry.key.clone(), reading.text(place, &format!("{path}.{}", entry.key.value)))
     });
-    Some(EncryptionDraft::Keys(KeysDraft { key: place.key, keys: keys.collect() }))
+    Some(KeysDraft { key: place.key, keys: keys.collect() })
 }

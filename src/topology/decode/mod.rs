@@ -1,6 +1,7 @@
 //! The tree of nodes becomes a [`Draft`]: typed values with spans, not yet checked against each other.
 //!
 //! Whatever could not be read is absent from the draft and stands in the problems instead.
+mod aurora;
 mod billing;
 mod dns;
 mod encryption;
@@ -15,6 +16,7 @@ mod table;
 
 use std::time::Duration;
 
+pub use aurora::{AuroraDraft, AuroraEncryptionDraft, AuroraMemberDraft, ServerlessDraft, UsesAuroraDraft};
 pub use billing::{BillingDraft, ScalingDraft};
 pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft};
 pub use encryption::{EncryptionDraft, KeysDraft};
@@ -29,8 +31,8 @@ pub use table::{AttributeDraft, MemberDraft, TableDraft};
 use crate::topology::{
     codes,
     model::{
-        Access, Architecture, AttributeType, Certificate, Consistency, Encryption, HealthCheckProtocol, LoadBalancer, NatGateways, Peering,
-        Projection, Stream, TableClass, Writes,
+        Access, Architecture, AttributeType, AuroraEncryption, AuroraEngine, Certificate, Consistency, Encryption, HealthCheckProtocol,
+        LoadBalancer, NatGateways, OnDestroy, Peering, Projection, Stream, TableClass, Writes,
     },
     node::Node,
     report::{At, Problem, Span},
@@ -51,6 +53,11 @@ pub const STREAMS: &[(&str, Stream)] = &[("new_and_old_images", Stream::NewAndOl
 pub const PROJECTIONS: &[(&str, Projection)] = &[("all", Projection::All), ("keys_only", Projection::KeysOnly)];
 /// The words of `encryption`; a map of keys is the third way to write it.
 pub const ENCRYPTIONS: &[(&str, Encryption)] = &[("aws_owned", Encryption::AwsOwned), ("aws_managed", Encryption::AwsManaged)];
+pub const AURORA_ENGINES: &[(&str, AuroraEngine)] =
+    &[(AuroraEngine::Mysql.as_str(), AuroraEngine::Mysql), (AuroraEngine::Postgresql.as_str(), AuroraEngine::Postgresql)];
+/// The word of `encryption` of a global database; a map of keys is the other way to write it.
+pub const AURORA_ENCRYPTIONS: &[(&str, AuroraEncryption)] = &[("aws_managed", AuroraEncryption::AwsManaged)];
+pub const ON_DESTROY: &[(&str, OnDestroy)] = &[("snapshot", OnDestroy::Snapshot), ("skip", OnDestroy::Skip)];
 pub const ARCHITECTURES: &[(&str, Architecture)] = &[("x86_64", Architecture::X86_64), ("arm64", Architecture::Arm64)];
 pub const ACCESSES: &[(&str, Access)] = &[("read", Access::Read), ("write", Access::Write), ("read_write", Access::ReadWrite)];
 pub const LOAD_BALANCERS: &[(&str, LoadBalancer)] =
@@ -68,7 +75,7 @@ pub const HEALTH_CHECK_TYPES: &[(&str, Option<HealthCheckProtocol>)] = &[
 ];
 
 /// Sections of the format that this version does not build.
-pub const SECTIONS_NOT_BUILT: [&str; 5] = ["aurora", "alarms", "alerts", "dashboard", "ignore"];
+pub const SECTIONS_NOT_BUILT: [&str; 4] = ["alarms", "alerts", "dashboard", "ignore"];
 
 /// The file as far as it could be read.
 #[derive(Default)]
@@ -82,6 +89,7 @@ pub struct Draft {
     pub regions: Vec<RegionDraft>,
     pub network: Option<NetworkDraft>,
     pub tables: Vec<TableDraft>,
+    pub aurora: Vec<AuroraDraft>,
     pub services: Vec<ServiceDraft>,
     pub iam: Option<IamDraft>,
     pub dns: Option<DnsDraft>,
@@ -132,6 +140,7 @@ pub fn decode(root: &Node, reading: &mut Reading) -> Draft {
     (draft.regions_key, draft.regions) = read.map_or_else(Default::default, |(key, regions)| (Some(key), regions));
     draft.network = network::network(reading, &mut block);
     draft.tables = block.optional(reading, "tables", table::tables).unwrap_or_default();
+    draft.aurora = block.optional(reading, "aurora", aurora::aurora).unwrap_or_default();
     draft.services = block.optional(reading, "services", service::services).unwrap_or_default();
     draft.iam = block.optional(reading, "iam", iam::iam);
     draft.dns = block.optional(reading, "dns", dns::dns);

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{
     ACCESSES, ARCHITECTURES, Block, CERTIFICATES, LOAD_BALANCERS, Place, Reading,
+    aurora::{UsesAuroraDraft, uses_aurora},
     per_region::{Whose, per_region},
     service_parts::{
         ContainerHealthCheckDraft, DeploymentDraft, ImageDraft, RetentionDraft, ScaleOnDraft, TargetHealthCheckDraft, TasksDraft,
@@ -53,6 +54,7 @@ pub struct ServiceMemberDraft {
     pub tasks: Option<TasksDraft>,
     pub scale_on: Option<ScaleOnDraft>,
     pub tables: Vec<(At<String>, At<Access>)>,
+    pub aurora: Vec<UsesAuroraDraft>,
     pub load_balancer: Option<At<LoadBalancer>>,
     /// The span is that of the key.
     pub allow_from: Option<At<Vec<At<String>>>>,
@@ -120,6 +122,7 @@ fn member(reading: &mut Reading, block: &mut Block<'_>) -> ServiceMemberDraft {
     if let Some(entry) = block.entry(reading, "peak").filter(|entry| !entry.value.is_null()) {
         not_built(reading, "`peak`", entry.key.span, "remove it; `tasks` says how many tasks there may be");
     }
+    let (tables, aurora) = block.optional(reading, "uses", uses).unwrap_or_default();
     ServiceMemberDraft {
         image: None,
         cpu: block.optional(reading, "cpu", |r, place, path| r.whole_number(place, path)),
@@ -133,7 +136,8 @@ fn member(reading: &mut Reading, block: &mut Block<'_>) -> ServiceMemberDraft {
         secrets: block.optional(reading, "secrets", by_name).unwrap_or_default(),
         tasks: block.optional(reading, "tasks", tasks),
         scale_on: block.optional(reading, "scale_on", scale_on),
-        tables: block.optional(reading, "uses", uses).unwrap_or_default(),
+        tables,
+        aurora,
         load_balancer: block.optional(reading, "load_balancer", |r, place, path| r.choice(place, path, LOAD_BALANCERS)),
         allow_from: block.optional(reading, "allow_from", |r, place, path| r.texts(place, path)),
         health_check: block.optional(reading, "health_check", target_health_check),
@@ -155,7 +159,7 @@ fn texts(reading: &mut Reading, block: &mut Block<'_>, key: &'static str) -> Vec
 }
 
 /// A map of texts with names of the user's; a name without a value is as if it were not there.
-fn by_name(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<(At<String>, At<String>)>> {
+pub fn by_name(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<(At<String>, At<String>)>> {
     let entries = reading.entries(place, path)?;
     let texts = entries.iter().filter(|entry| !entry.value.is_null()).filter_map(|entry| {
         let place = Place { node: &entry.value, key: entry.key.span };
@@ -164,7 +168,10 @@ fn by_name(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<(A
     Some(texts.collect())
 }
 
-fn uses(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<(At<String>, At<Access>)>> {
+/// The tables that a service uses, and the global databases.
+type Uses = (Vec<(At<String>, At<Access>)>, Vec<UsesAuroraDraft>);
+
+fn uses(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Uses> {
     let mut block = reading.block(place, path, "uses")?;
     let tables = block.optional(reading, "tables", |r, place, path| {
         let entries = r.entries(place, path)?;
@@ -174,11 +181,9 @@ fn uses(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<(At<S
         });
         Some(tables.collect())
     });
-    if let Some(entry) = block.entry(reading, "aurora").filter(|entry| !entry.value.is_null()) {
-        not_built(reading, "`uses.aurora`", entry.key.span, "remove it until mrctl can build the section `aurora`");
-    }
+    let aurora = block.optional(reading, "aurora", uses_aurora);
     block.finish(reading);
-    tables
+    Some((tables.unwrap_or_default(), aurora.unwrap_or_default()))
 }
 
 fn certificate(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<CertificateDraft> {

@@ -38,7 +38,13 @@ pub fn definitions() -> Map<String, Value> {
                 "type": "object",
                 "additionalProperties": { "anyOf": [{ "type": "string", "enum": words(ACCESSES) }, { "type": "null" }] },
             },
-            "aurora": not_built(),
+            "aurora": {
+                "description": "Global databases of this file by key; the service gets their addresses and the password.",
+                "anyOf": [
+                    { "type": "array", "uniqueItems": true, "items": { "type": "string" } },
+                    { "type": "object", "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/uses_aurora" }, { "type": "null" }] } },
+                ],
+            },
         })),
         "target_health_check": target_health_check(),
         "container_health_check": block("What ECS runs inside the container.", &["command"], json!({
@@ -70,7 +76,7 @@ pub fn definitions() -> Map<String, Value> {
 }
 
 /// A scalar that is read as text.
-fn text() -> Value {
+pub fn text() -> Value {
     json!({ "type": ["string", "number", "boolean"] })
 }
 
@@ -83,7 +89,8 @@ pub fn number(description: &str, minimum: u64, maximum: u64, default: Option<u64
     value
 }
 
-fn flag(description: &str, default: bool) -> Value {
+/// Yes or no, with a default.
+pub fn flag(description: &str, default: bool) -> Value {
     json!({ "description": description, "type": "boolean", "default": default })
 }
 
