@@ -15,6 +15,7 @@ mod members;
 mod network;
 mod quotas;
 mod sandbox;
+mod secrets;
 mod services;
 mod serving;
 mod signals;

@@ -137,6 +137,8 @@ pub struct Outcome {
     pub failures: Vec<(Addr, Fault)>,
     /// What people have to do elsewhere before what was made is of use, a sentence each.
     pub to_do: Vec<String>,
+    /// What AWS keeps of what was removed, by design, a sentence each.
+    pub left: Vec<String>,
     /// `blocked until …` of the failures that end by themselves.
     pub elapsed: Duration,
 }

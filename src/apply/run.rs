@@ -109,7 +109,12 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     }
     let to_do = run.made.iter().filter_map(|addr| kinds.get(&addr.kind).ok()?.tells(addr, run.known.get(addr)?));
     let to_do = to_do.collect();
-    run.outcome(to_do, began.elapsed())
+    let left = run.removed.iter().filter_map(|step| {
+        let found = plan.steps[*step].found.as_ref()?;
+        kinds.get(&found.addr.kind).ok()?.leaves(&cx.at(&found.addr.scope), found)
+    });
+    let left = left.collect();
+    run.outcome(to_do, left, began.elapsed())
 }
 
 /// What was found at an address and is not what will stand there: what is being replaced, and what has to go beside it.
@@ -239,6 +244,8 @@ struct Run<'a> {
     failures: Vec<(Addr, Fault)>,
     /// What creates have made.
     made: Vec<Addr>,
+    /// The steps whose thing is gone.
+    removed: Vec<usize>,
     tally: Tally,
     stopped: Option<Stop>,
 }
@@ -267,6 +274,7 @@ impl<'a> Run<'a> {
             exists: found().filter(|(_, found)| found.ours).map(|(step, found)| (step.addr.clone(), found.id.clone())).collect(),
             failures: Vec::new(),
             made: Vec::new(),
+            removed: Vec::new(),
             tally: Tally::default(),
             stopped: None,
         }
@@ -313,6 +321,7 @@ impl<'a> Run<'a> {
                     }
                     Left::Nothing => {
                         self.exists.remove(&addr);
+                        self.removed.extend(self.plan.graph.ops[op].step());
                         None
                     }
                 };
@@ -385,10 +394,10 @@ impl<'a> Run<'a> {
         Some((self.plan.steps[op.step()?].addr.clone(), doing))
     }
 
-    fn outcome(mut self, to_do: Vec<String>, elapsed: Duration) -> Outcome {
+    fn outcome(mut self, to_do: Vec<String>, left: Vec<String>, elapsed: Duration) -> Outcome {
         let ended = self.tally.done + self.tally.failed + self.tally.skipped;
         self.tally.left = self.plan.graph.ops.len().saturating_sub(ended);
         let exists = self.exists.into_iter().collect();
-        Outcome { tally: self.tally, stopped: self.stopped, exists, failures: self.failures, to_do, elapsed }
+        Outcome { tally: self.tally, stopped: self.stopped, exists, failures: self.failures, to_do, left, elapsed }
     }
 }

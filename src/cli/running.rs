@@ -351,7 +351,7 @@ fn ended(common: &Common, plan: &Plan, fleet: &Fleet, format: Format, outcome: &
             Class::Blocked(Some(until)) => Some(format!("{addr} is blocked until {until}")),
             _ => None,
         });
-        let left: Vec<String> = blocked.collect();
+        let left: Vec<String> = outcome.left.iter().cloned().chain(blocked).collect();
         eprint!("{}", human::summary(&Ending { plan, outcome, calls: &calls, left: &left, verbose: common.verbose > 0 }));
     }
     finish(format, word, exit, plan, Some(outcome), last);
@@ -370,6 +370,9 @@ fn finish(format: Format, word: &'static str, exit: Exit, plan: &Plan, outcome: 
         let mut extra = serde_json::Map::new();
         if let Some(outcome) = outcome.filter(|outcome| !outcome.to_do.is_empty()) {
             extra.insert("to_do".to_owned(), serde_json::json!(outcome.to_do));
+        }
+        if let Some(outcome) = outcome.filter(|outcome| !outcome.left.is_empty()) {
+            extra.insert("left".to_owned(), serde_json::json!(outcome.left));
         }
         let end = Finished { at: Timestamp::now(), seq: last + 1, outcome: word, exit_code: exit as u8, summary, extra };
         println!("{}", json::finished(&end));

@@ -379,6 +379,10 @@ impl AnyKind for Puppet {
         Leans::OnNothing
     }
 
+    fn leaves(&self, _: &Cx, _: &Found<Doc>) -> Option<String> {
+        None
+    }
+
     fn tells(&self, _: &Addr, _: &Outputs) -> Option<String> {
         None
     }

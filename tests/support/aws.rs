@@ -17,7 +17,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Made once: each reads the machine's certificates, which takes longer than a test.
-pub(super) fn http() -> SharedHttpClient {
+pub fn http() -> SharedHttpClient {
     static HTTP: OnceLock<SharedHttpClient> = OnceLock::new();
     HTTP.get_or_init(|| mrctl::aws::wire::http_client(false)).clone()
 }

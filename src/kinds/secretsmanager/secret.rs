@@ -43,8 +43,8 @@ pub struct Spec {
     pub description: String,
     /// The home of a replica; nothing at home.
     pub replica_of: Option<Ref<SecretRegion>>,
-    /// Whether the home says that this replica has its value. Always, at home.
-    pub in_sync: bool,
+    /// `failed` where the home says that this replica does not follow it; always `in sync` at home.
+    pub replication: String,
     /// The regions that the home lists as its replicas.
     pub replicas: Unmanaged<BTreeSet<Region>>,
     pub tags: Tags,
@@ -57,6 +57,8 @@ pub struct Secret;
 const WINDOW_IN_DAYS: i64 = 7;
 /// Reads of single secrets in flight; there is no call for several.
 const SIDE_BY_SIDE: usize = 8;
+
+const IN_SYNC: &str = "in sync";
 
 const CREATE: &str = "secretsmanager:CreateSecret";
 const REPLICATE: &str = "secretsmanager:ReplicateSecretToRegions";
@@ -105,12 +107,12 @@ impl Secret {
         let mut tags = marks.tags.clone();
         // A replica has its home's marks, as it has everything; one that became a home is marked anew.
         tags.marked = ours && (now.replica_of.is_some() || marks.addr.as_ref() == Some(&addr));
-        let in_sync = home.as_ref().and_then(|home| home.replicas.get(region)).is_none_or(|state| *state != StatusType::Failed);
+        let failed = home.as_ref().and_then(|home| home.replicas.get(region)) == Some(&StatusType::Failed);
         let spec = Spec {
             name: name.to_owned(),
             description: home.as_ref().unwrap_or(&now).description.clone(),
             replica_of: now.replica_of.as_ref().map(|home| Ref::is(&Scope::from(home), home.as_str())),
-            in_sync,
+            replication: if failed { "failed" } else { IN_SYNC }.to_owned(),
             replicas: Unmanaged::Managed(now.replicas.keys().cloned().collect()),
             tags,
         };
@@ -131,7 +133,14 @@ impl Secret {
         let ask = client.create_secret().name(&spec.name).description(&spec.description);
         let ask = ask.secret_string(secrets::new_login(&database.master_username)?);
         let ask = ask.set_tags(Some(secrets::tags(cx.owner.to_send(&want.addr, &spec.tags))));
-        ask.send().await.map_err(fault(CREATE)).map(drop)
+        match ask.send().await.map_err(fault(CREATE)) {
+            Err(refused) if refused.class == Class::Exists => {
+                let there = secrets::described(&cx.afresh(), cx.region()?, &spec.name).await?;
+                let is_ours = there.is_some_and(|there| there.marks.stack.as_deref() == Some(&*cx.owner.stack) && there.replica_of.is_none());
+                if is_ours { Ok(()) } else { Err(refused) }
+            }
+            answer => answer.map(drop),
+        }
     }
 
     /// Takes our secret here out of its recovery window, when it is in one.
@@ -214,7 +223,7 @@ impl Kind for Secret {
                 let spec = Spec {
                     description: description(&model.stack, key, database),
                     replica_of: (*region != home).then(|| Ref::to(&Scope::from(&home), &short)),
-                    in_sync: true,
+                    replication: IN_SYNC.to_owned(),
                     replicas: Unmanaged::Any,
                     tags: owner.wanted(&name),
                     name: name.clone(),
@@ -259,7 +268,7 @@ impl Kind for Secret {
                 ask.send().await.map_err(fault(STOP)).map(drop)
             }
             (None, Some(home)) => Self::join(cx, name, &home, true).await,
-            (Some(home), _) if !found.spec.in_sync => Self::join(cx, name, &home, true).await,
+            (Some(home), _) if found.spec.replication != IN_SYNC => Self::join(cx, name, &home, true).await,
             (home, _) => Self::change_shared(cx, home.as_ref().unwrap_or(region), want).await,
         }
     }
@@ -310,6 +319,11 @@ impl Kind for Secret {
             return Ok(Status::Settling("replication is InProgress".to_owned()));
         }
         Ok(Status::Ready(outputs(here, &now)))
+    }
+
+    fn leaves(&self, _: &Cx, found: &Found<Spec>) -> Option<String> {
+        let kept = found.spec.replica_of.is_none();
+        kept.then(|| format!("{}: secret {}, in its recovery window of {WINDOW_IN_DAYS} days", found.addr.scope, found.id))
     }
 
     fn lane(&self, _: &Addr, spec: &Spec) -> Option<String> {

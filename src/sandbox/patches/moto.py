@@ -17,6 +17,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.route53.exceptions import DnsNameInvalidForZone, Route53ClientError
 from moto.route53.models import RecordSet, Route53Backend
 from moto.route53.responses import Route53 as Route53Responses
+from moto.secretsmanager.exceptions import InvalidRequestException
+from moto.secretsmanager.models import ReplicaSecret, SecretsManagerBackend
+from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
@@ -115,6 +118,36 @@ def request_service_quota_increase(self):
 if hasattr(ServiceQuotasResponse, "request_service_quota_increase"):
     raise SystemExit("this moto knows RequestServiceQuotaIncrease; its patch is to be removed")
 ServiceQuotasResponse.request_service_quota_increase = request_service_quota_increase
+
+
+# --- Secrets Manager: a replica that failed stays in moto's list when it is asked for again, and a replica cannot become a secret of
+# its own (API reference, "StopReplicationToReplica"). ---
+
+@instead_of(SecretsManagerBackend, "replicate_secret_to_regions")
+def replicate_secret_to_regions(original, self, secret_id, replica_regions, force_overwrite):
+    secret = self.describe_secret(secret_id)
+    if not isinstance(secret, ReplicaSecret):
+        again = {replica["Region"] for replica in replica_regions}
+        secret.replicas = [replica for replica in secret.replicas if replica.has_replica or replica.region not in again]
+    return original(self, secret_id, replica_regions, force_overwrite=force_overwrite)
+
+
+def stop_replication_to_replica(self):
+    replica = self.backend.describe_secret(self._get_param("SecretId"))
+    if not isinstance(replica, ReplicaSecret):
+        raise InvalidRequestException("You can't stop replication to a secret that isn't a replica.")
+    alone = copy.copy(replica.source)
+    alone.arn, alone.region, alone.replicas = replica.arn, replica.region, []
+    alone.versions, alone.tags = copy.deepcopy(alone.versions), copy.deepcopy(alone.tags)
+    replica.source.replicas.remove(replica)
+    dict.pop(self.backend.secrets, replica.arn)
+    self.backend.secrets[alone.name] = alone
+    return json.dumps({"ARN": alone.arn})
+
+
+if hasattr(SecretsManagerResponse, "stop_replication_to_replica"):
+    raise SystemExit("this moto knows StopReplicationToReplica; its patch is to be removed")
+SecretsManagerResponse.stop_replication_to_replica = stop_replication_to_replica
 
 
 # --- Route 53: moto applies a change batch piece by piece, deletes by set identifier whatever the name, refuses what was deleted

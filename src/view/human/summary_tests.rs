@@ -27,6 +27,7 @@ fn outcome(exists: &[&str]) -> Outcome {
         stopped: None,
         exists: exists.iter().map(|address| (addr(address), "id-1".to_owned())).collect(),
         to_do: Vec::new(),
+        left: Vec::new(),
         failures: vec![],
         elapsed: Duration::from_secs(83),
     }

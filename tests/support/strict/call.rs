@@ -103,6 +103,11 @@ impl Call {
         self.ask_target("ecs", &format!("AmazonEC2ContainerServiceV20141113.{operation}"), &self.region, body)
     }
 
+    /// Another question to Secrets Manager, likewise.
+    pub fn ask_secrets(&self, operation: &str, region: &str, body: &Value) -> Self {
+        self.ask_target("secretsmanager", &format!("secretsmanager.{operation}"), region, body)
+    }
+
     fn ask_target(&self, service: &str, target: &str, region: &str, body: &Value) -> Self {
         let (signed, wanted) = (format!("/{}/{}/", self.region, self.service), format!("/{region}/{service}/"));
         let head = self.head.iter().map(|(name, value)| {

@@ -21,6 +21,7 @@ mod load_balancing;
 mod peering;
 mod route53;
 mod scaling;
+mod secrets;
 mod slow;
 mod xml;
 
@@ -213,6 +214,7 @@ impl World {
             "ecs" => containers::judge(self, call),
             "elasticloadbalancing" => load_balancing::judge(self, call),
             "acm" => certificates::judge(self, call),
+            "secretsmanager" => secrets::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -242,6 +244,7 @@ impl World {
             "ecs" => containers::colour(self, call, answer, revision),
             "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
             "acm" => certificates::colour(self, call, answer),
+            "secretsmanager" => secrets::colour(self, call, answer),
             _ => answer,
         }
     }

@@ -1,0 +1,181 @@
+//! The logins of databases: secrets that follow their database from region to region, outlive it for a week, and are never shown.
+use std::collections::BTreeMap;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_secretsmanager::{Client, operation::describe_secret::DescribeSecretOutput};
+use jiff::SignedDuration;
+
+use crate::{
+    lifecycle::topology,
+    support::{
+        aws::{block_on, http},
+        binary::Place,
+        sandbox::{running, strict},
+    },
+};
+
+const TWO: [&str; 2] = ["us-east-1", "eu-west-1"];
+const THREE: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+const NAME: &str = "shop/aurora/main";
+
+/// A database in these regions, with its writer in the first of them unless it says otherwise.
+fn database(regions: &[&str], writer: &str, rest: &str) -> String {
+    let text = format!(
+        "network: {{ availability_zones: 2, nat_gateways: none }}\naurora:\n  main:\n    engine: aurora-mysql\n    \
+         engine_version: 8.0.mysql_aurora.3.08.0\n    writer: {writer}\n    instance_class: db.r6g.large\n{rest}"
+    );
+    topology(regions, &text)
+}
+
+/// Secrets Manager as anyone sees it.
+fn client(account: &str, region: &str) -> Client {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(running().endpoint_of("Secrets Manager"))
+        .http_client(http())
+        .region(aws_config::Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(account, "sandbox", None, None, "tests")))
+        .build();
+    Client::new(&config)
+}
+
+fn described(place: &Place, region: &str) -> Option<DescribeSecretOutput> {
+    block_on(client(&place.account, region).describe_secret().secret_id(NAME).send()).ok()
+}
+
+/// The value in a region, as it stands there.
+fn value(place: &Place, region: &str) -> String {
+    let seen = block_on(client(&place.account, region).get_secret_value().secret_id(NAME).send());
+    seen.unwrap_or_else(|error| panic!("{region}: {error:?}")).secret_string.unwrap()
+}
+
+fn login(place: &Place, region: &str) -> BTreeMap<String, String> {
+    serde_json::from_str(&value(place, region)).unwrap()
+}
+
+fn apply(place: &Place, text: &str) -> String {
+    place.write(text);
+    let said = place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    said
+}
+
+#[test]
+fn a_login_is_made_once_follows_to_every_region_and_outlives_its_database() {
+    let place = Place::new();
+    apply(&place, &database(&THREE, "eu-west-1", ""));
+    let made = login(&place, "eu-west-1");
+    assert_eq!(made.keys().collect::<Vec<_>>(), ["password", "username"]);
+    assert_eq!(made["username"], "dbadmin");
+    let password = &made["password"];
+    assert!(password.len() == 32 && password.chars().all(|c| c.is_ascii_alphanumeric()), "{password}");
+    for region in THREE {
+        let seen = described(&place, region).unwrap();
+        assert_eq!(login(&place, region), made);
+        assert_eq!(seen.primary_region(), Some("eu-west-1").filter(|_| region != "eu-west-1"), "{region}");
+        assert!(seen.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some("mrctl:stack"), Some("shop"))), "{seen:?}");
+    }
+
+    let said = place.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
+    assert!(said.contains("eu-west-1: secret shop/aurora/main, in its recovery window of 7 days"), "{said}");
+    assert!(described(&place, "us-east-1").is_none() && described(&place, "ap-southeast-2").is_none());
+    assert!(described(&place, "eu-west-1").unwrap().deleted_date().is_some());
+    let left = place.plan(&["--destroy"]);
+    assert_eq!(left["steps"].as_array().map(Vec::len), Some(0), "{left:#}");
+
+    // Within its window it comes back with what it held, also when the writer begins elsewhere now.
+    apply(&place, &database(&THREE, "us-east-1", ""));
+    assert!(THREE.iter().all(|region| described(&place, region).unwrap().deleted_date().is_none()));
+    let again = login(&place, "us-east-1");
+    assert!(THREE.iter().all(|region| login(&place, region) == again));
+    place.destroy("shop");
+    apply(&place, &database(&THREE, "us-east-1", "    master_username: root2\n"));
+    let restored = login(&place, "us-east-1");
+    assert_eq!((&restored["username"], &restored["password"]), (&"root2".to_owned(), &again["password"]));
+    place.destroy("shop");
+
+    // After it, it is made anew.
+    strict().move_clock(&place.account, SignedDuration::from_hours(8 * 24));
+    apply(&place, &database(&THREE, "us-east-1", ""));
+    assert_ne!(login(&place, "us-east-1")["password"], again["password"]);
+    place.destroy("shop");
+    assert_eq!(strict().refused_with(&place.account, "InvalidRequestException"), Vec::<String>::new());
+}
+
+#[test]
+fn regions_join_and_leave_and_the_home_moves_without_a_gap() {
+    let place = Place::new();
+    apply(&place, &database(&TWO, "us-east-1", ""));
+    let (made, before) = (value(&place, "us-east-1"), described(&place, "eu-west-1").unwrap());
+    // The writer of the file is where the first one begins; it moves nothing.
+    apply(&place, &database(&THREE, "eu-west-1", ""));
+    assert_eq!(described(&place, "ap-southeast-2").unwrap().primary_region(), Some("us-east-1"));
+
+    let rest = "    regions: [eu-west-1, ap-southeast-2]\n";
+    place.write(database(&THREE, "eu-west-1", rest));
+    let plan = place.plan(&["--allow-data-loss", "all"]);
+    let steps = plan["steps"].as_array().unwrap();
+    let of = |region: &str| steps.iter().find(|step| step["address"] == format!("{region}/secretsmanager.secret/aurora/main")).unwrap();
+    assert_eq!(["us-east-1", "eu-west-1", "ap-southeast-2"].map(|region| of(region)["action"].as_str().unwrap()), ["delete", "update", "update"]);
+    place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
+    place.is_converged();
+    let after = described(&place, "eu-west-1").unwrap();
+    assert_eq!((after.arn(), after.primary_region()), (before.arn(), None));
+    assert_eq!(described(&place, "ap-southeast-2").unwrap().primary_region(), Some("eu-west-1"));
+    assert!(["eu-west-1", "ap-southeast-2"].iter().all(|region| value(&place, region) == made));
+    place.destroy("shop");
+    assert!(described(&place, "ap-southeast-2").is_none());
+    // The old home keeps its own for a week.
+    assert!(described(&place, "us-east-1").unwrap().deleted_date().is_some());
+}
+
+#[test]
+fn a_replica_that_fails_says_so_and_is_asked_for_again() {
+    let place = Place::new();
+    strict().let_fail_in(&place.account, "ReplicateSecretToRegions", "eu-west-1");
+    place.write(database(&TWO, "us-east-1", ""));
+    let said = place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("it was not replicated: Replication failed: the key is not there"), "{said}");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    place.destroy("shop");
+}
+
+#[test]
+fn a_secret_of_somebody_else_is_left_alone_and_named() {
+    let place = Place::with(&database(&TWO, "us-east-1", ""));
+    let client = client(&place.account, "us-east-1");
+    block_on(client.create_secret().name(NAME).secret_string("theirs").send()).unwrap();
+    let said = place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains(NAME) && said.contains("does not carry this stack's mark"), "{said}");
+    assert_eq!(value(&place, "us-east-1"), "theirs");
+    // Nor is it brought back from where its owner sent it.
+    block_on(client.delete_secret().secret_id(NAME).recovery_window_in_days(7).send()).unwrap();
+    let said = place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert!(said.contains(NAME) && said.contains("does not carry this stack's mark"), "{said}");
+    assert!(described(&place, "us-east-1").unwrap().deleted_date().is_some());
+}
+
+#[test]
+fn what_a_secret_carries_is_changed_at_its_home() {
+    let place = Place::new();
+    let tagged = |tags: &str| database(&TWO, "us-east-1", "").replace("stack: shop\n", &format!("stack: shop\n{tags}"));
+    apply(&place, &tagged("tags: { team: payments, cost: \"1\" }\n"));
+    apply(&place, &tagged("tags: { team: orders }\n"));
+    let seen = described(&place, "eu-west-1").unwrap();
+    let tags: BTreeMap<_, _> = seen.tags().iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
+    assert_eq!((tags.get("team"), tags.get("cost")), (Some(&"orders"), None), "{tags:?}");
+    // Somebody's own note and a missing mark are put right.
+    let client = client(&place.account, "us-east-1");
+    block_on(client.update_secret().secret_id(NAME).description("mine").send()).unwrap();
+    block_on(client.untag_resource().secret_id(NAME).tag_keys("mrctl:resource").send()).unwrap();
+    let before = value(&place, "us-east-1");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let seen = described(&place, "us-east-1").unwrap();
+    assert_eq!(seen.description(), Some("Login of dbadmin in the Aurora database main of shop"));
+    assert!(seen.tags().iter().any(|tag| tag.key() == Some("mrctl:resource")), "{seen:?}");
+    assert_eq!(value(&place, "us-east-1"), before);
+    place.destroy("shop");
+}
