@@ -205,6 +205,8 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
             "`tables.KEY.billing`" => "capacity",
             "`read` and `write`" => "scaling",
             "`per_region.REGION.billing`" => "capacity_in_region",
+            "`aurora`" => "aurora",
+            "`aurora.KEY.serverless`" => "serverless",
             "`services`" => "service",
             "`services.KEY.image`" => "image",
             "`services.KEY.tasks`" => "tasks",
@@ -212,6 +214,7 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
             "`services.KEY.deployment`" => "deployment",
             "`services.KEY.logs`" => "logs",
             "`services.KEY.uses`" => "uses",
+            "`services.KEY.uses.aurora.KEY`" => "uses_aurora",
             "`services.KEY.health_check`" => "target_health_check",
             "`services.KEY.container_health_check`" => "container_health_check",
             "`iam`" => "iam",
@@ -239,7 +242,10 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
         }
     }
     // What may differ in a region is said of the whole block, which names what may not.
-    let same: [(&str, &str, &[&str]); 2] = [
+    let of_all =
+        ["engine", "engine_version", "writer", "database_name", "master_username", "on_destroy", "encryption", "regions", "per_region"];
+    let same: [(&str, &str, &[&str]); 3] = [
+        ("aurora_in_region", "aurora", &of_all),
         ("service_in_region", "service", &["regions", "per_region"]),
         ("record_in_region", "record", &["service", "policy", "weights", "locations", "regions", "per_region"]),
     ];

@@ -57,6 +57,9 @@ impl Node {
             Value::Scalar { .. } if self.is_null() => serde_json::Value::Null,
             Value::Scalar { text, quoted: false } if matches!(text.as_str(), "true" | "false") => (text == "true").into(),
             Value::Scalar { text, quoted: false } if text.parse::<u64>().is_ok() => text.parse::<u64>().unwrap_or_default().into(),
+            Value::Scalar { text, quoted: false } if text.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok() => {
+                text.parse::<f64>().unwrap_or_default().into()
+            }
             Value::Scalar { text, .. } => text.clone().into(),
         }
     }

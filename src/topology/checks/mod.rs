@@ -1,12 +1,18 @@
 //! What must be true of a draft beyond the type of each value: a file a theme.
+mod aurora;
+mod aurora_engine;
+mod aurora_members;
+mod aurora_reserved;
 mod dns;
 mod general;
 mod iam;
 mod network;
+mod own_keys;
 mod record_health_check;
 mod record_routing;
 mod regions;
 mod service_containers;
+mod service_databases;
 mod service_load_balancers;
 mod service_network;
 mod service_tasks;
@@ -34,6 +40,7 @@ pub fn check(draft: &Draft, problems: &mut Vec<Problem>) -> Resolved {
     network::network(draft, problems);
     let table_names = tables::tables(draft, problems);
     let tags = general::tags(draft, &table_names, problems);
+    aurora::aurora(draft, problems);
     services::services(draft, &table_names, problems);
     iam::iam(draft, problems);
     dns::dns(draft, problems);

@@ -64,7 +64,7 @@ fn no_way_out(here: &Here<'_>, network: &NetworkDraft, problems: &mut Vec<Proble
         ("ecr.dkr", true),
         ("logs", true),
         ("dynamodb", !member.tables.is_empty()),
-        ("secretsmanager", !member.secrets.is_empty()),
+        ("secretsmanager", !member.secrets.is_empty() || !member.aurora.is_empty()),
         ("ssmmessages", is(&member.exec)),
     ];
     let has = |name: &str| network.endpoints.iter().flat_map(|list| &list.value).any(|given| given.value == name);

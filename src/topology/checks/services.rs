@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use super::{
     regions::listed,
     service_containers::containers,
+    service_databases::databases,
     service_load_balancers::{load_balancer, without_load_balancer},
     service_network::network,
     service_tasks::tasks,
@@ -36,6 +37,7 @@ pub fn services(draft: &Draft, table_names: &IndexMap<String, String>, problems:
             let here = Here { draft, service, member: service.member_in(region), region, table_names };
             tasks(&here, problems);
             containers(&here, problems);
+            databases(&here, problems);
             load_balancer(&here, problems);
             network(&here, problems);
         }

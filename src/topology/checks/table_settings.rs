@@ -1,12 +1,14 @@
 //! The settings of a table beyond its keys: what expires, what is streamed, whose key encrypts it.
-use super::tables::member_codes;
+use super::{
+    own_keys::{Encrypted, own_keys},
+    tables::member_codes,
+};
 use crate::topology::{
     codes,
     decode::{Draft, EncryptionDraft, IndexDraft, KeysDraft, TableDraft},
     model::{AttributeType, Consistency, Stream},
     node::shortened,
     report::{At, Problem},
-    suggest,
 };
 
 pub fn settings(draft: &Draft, table: &TableDraft, problems: &mut Vec<Problem>) {
@@ -60,49 +62,12 @@ fn stream(draft: &Draft, table: &TableDraft, problems: &mut Vec<Problem>) {
 }
 
 fn encryption(draft: &Draft, table: &TableDraft, keys: &KeysDraft, problems: &mut Vec<Problem>) {
-    let members = member_codes(draft, table);
-    for (region, key) in &keys.keys {
-        if !members.is_empty() && !members.contains(&region.value.as_str()) {
-            let text = format!("`encryption` names `{}`, where the table has no member", shortened(&region.value));
-            let problem = Problem::new(codes::TABLE_ENCRYPTION, text).at(region.span, "no member here");
-            problems.push(problem.help(suggest::help(&region.value, "regions of the table", &members)));
-        }
-        if let Some(key) = key {
-            arn(&region.value, key, problems);
-        }
-    }
-    let without: Vec<&str> = members.into_iter().filter(|code| !keys.keys.iter().any(|(region, _)| region.value == **code)).collect();
-    if !without.is_empty() {
-        problems.push(
-            Problem::new(codes::TABLE_ENCRYPTION, format!("`encryption` has no key for {}", suggest::list(&without)))
-                .at(keys.key, "keys of your own are for every region of the table")
-                .help("DynamoDB does not mix keys of your own with its own: give one for each region, or write `aws_managed`"),
-        );
-    }
-}
-
-/// DynamoDB shows the ARN of a key whatever it was given, so only that can be compared (field guide 3.2 item 9).
-fn arn(region: &str, key: &At<String>, problems: &mut Vec<Problem>) {
-    let parts: Vec<&str> = key.value.split(':').collect();
-    let wrong = match parts[..] {
-        ["arn", partition, "kms", of, account, id] if partition.starts_with("aws") => {
-            let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-            match id.strip_prefix("key/") {
-                _ if !is_account => Some("has no account of twelve digits".to_owned()),
-                None | Some("") => Some("is not the ARN of a key".to_owned()),
-                Some(_) if of != region => Some(format!("is in `{}`", shortened(of))),
-                Some(_) => None,
-            }
-        }
-        _ => Some("is not the ARN of a key".to_owned()),
+    let encrypted = Encrypted {
+        code: codes::TABLE_ENCRYPTION,
+        what: "table",
+        member: "member",
+        members: &member_codes(draft, table),
+        help: "DynamoDB does not mix keys of your own with its own: give one for each region, or write `aws_managed`",
     };
-    if let Some(wrong) = wrong {
-        let text = format!("this key cannot encrypt the table in {}", shortened(region));
-        problems.push(
-            Problem::new(codes::TABLE_ENCRYPTION, text).at(key.span, wrong).help(format!(
-                "write the ARN of a key of that region: `arn:aws:kms:{}:ACCOUNT:key/ID`; an alias is none",
-                shortened(region)
-            )),
-        );
-    }
+    own_keys(keys, &encrypted, problems);
 }

@@ -41,12 +41,14 @@ impl AuroraDraft {
 
 /// The settings of a cluster; what is absent has its default.
 pub struct AuroraMemberDraft {
-    /// Where a key of the capacity stands that could not be read: what needs one must then stay silent.
+    /// One of the two is there, but perhaps unreadable: what needs one must then stay silent.
     pub capacity_present: bool,
     pub instance_class: Option<At<String>>,
     pub serverless: Option<ServerlessDraft>,
     pub instances: Option<At<u64>>,
     pub write_forwarding: Option<At<bool>>,
+    /// There, but perhaps unreadable.
+    pub write_forwarding_present: bool,
     pub backup_retention_days: Option<At<u64>>,
     pub deletion_protection: Option<At<bool>>,
     pub parameters: Vec<(At<String>, At<String>)>,
@@ -115,6 +117,7 @@ fn member(reading: &mut Reading, block: &mut Block<'_>) -> AuroraMemberDraft {
     let mut present = |key| block.entry(reading, key).is_some_and(|entry| !entry.value.is_null());
     AuroraMemberDraft {
         capacity_present: present("instance_class") | present("serverless"),
+        write_forwarding_present: present("write_forwarding"),
         instance_class: block.optional(reading, "instance_class", |r, place, path| r.text(place, path)),
         serverless: block.optional(reading, "serverless", serverless),
         instances: block.optional(reading, "instances", |r, place, path| r.whole_number(place, path)),

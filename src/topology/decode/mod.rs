@@ -22,7 +22,7 @@ pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft};
 pub use encryption::{EncryptionDraft, KeysDraft};
 pub use iam::IamDraft;
 pub use index::{IndexDraft, ProjectionDraft};
-pub use network::{NetworkDraft, Zones};
+pub use network::{ExistingDraft, NetworkDraft, Zones};
 pub use reader::{Block, Place, Reading};
 pub use service::{CertificateDraft, ServiceDraft, ServiceMemberDraft};
 pub use service_parts::{RetentionDraft, ScaleOnDraft, TasksDraft};

@@ -42,6 +42,8 @@ pub fn definitions() -> Map<String, Value> {
         properties.extend(of_all);
     }
     let mut in_region = member();
+    // Merged over the database's own: each limit only where it differs.
+    in_region.insert("serverless".into(), json!({ "description": "Aurora Serverless v2 in this region.", "type": "object", "additionalProperties": false, "properties": limits() }));
     // Null in `per_region` restores a default, and takes away the capacity that another one replaces.
     for property in in_region.values_mut() {
         *property = json!({ "anyOf": [property.clone(), { "type": "null" }] });
@@ -49,10 +51,7 @@ pub fn definitions() -> Map<String, Value> {
     let definitions = json!({
         "aurora": block("An Aurora global database.", &["engine", "engine_version", "writer"], Value::Object(properties)),
         "aurora_in_region": block("What differs in one region; null restores the default.", &[], Value::Object(in_region)),
-        "serverless": block("Between which limits Aurora Serverless v2 scales each instance, in capacity units (ACU) by halves.", &["min", "max"], json!({
-            "min": units("At least.", 0.0),
-            "max": units("At most.", 1.0),
-        })),
+        "serverless": block("Between which limits Aurora Serverless v2 scales each instance, in capacity units (ACU) by halves.", &["min", "max"], limits()),
         "uses_aurora": block("How a service uses a global database.", &[], json!({
             "env_prefix": {
                 "description": "What the names of its variables begin with; `DB_` and the key in upper case by default.",
@@ -65,6 +64,10 @@ pub fn definitions() -> Map<String, Value> {
         Value::Object(definitions) => definitions,
         _ => Map::new(),
     }
+}
+
+fn limits() -> Value {
+    json!({ "min": units("At least.", 0.0), "max": units("At most.", 1.0) })
 }
 
 fn units(description: &str, minimum: f64) -> Value {
