@@ -117,7 +117,10 @@ fn regions_join_and_leave_and_the_home_moves_without_a_gap() {
     let plan = place.plan(&["--allow-data-loss", "all"]);
     let steps = plan["steps"].as_array().unwrap();
     let of = |region: &str| steps.iter().find(|step| step["address"] == format!("{region}/secretsmanager.secret/aurora/main")).unwrap();
-    assert_eq!(["us-east-1", "eu-west-1", "ap-southeast-2"].map(|region| of(region)["action"].as_str().unwrap()), ["delete", "update", "update"]);
+    assert_eq!(
+        ["us-east-1", "eu-west-1", "ap-southeast-2"].map(|region| of(region)["action"].as_str().unwrap()),
+        ["delete", "update", "update"]
+    );
     place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
     place.is_converged();
     let after = described(&place, "eu-west-1").unwrap();

@@ -136,7 +136,8 @@ impl Secret {
         match ask.send().await.map_err(fault(CREATE)) {
             Err(refused) if refused.class == Class::Exists => {
                 let there = secrets::described(&cx.afresh(), cx.region()?, &spec.name).await?;
-                let is_ours = there.is_some_and(|there| there.marks.stack.as_deref() == Some(&*cx.owner.stack) && there.replica_of.is_none());
+                let is_ours =
+                    there.is_some_and(|there| there.marks.stack.as_deref() == Some(&*cx.owner.stack) && there.replica_of.is_none());
                 if is_ours { Ok(()) } else { Err(refused) }
             }
             answer => answer.map(drop),
