@@ -182,3 +182,58 @@ fn what_a_secret_carries_is_changed_at_its_home() {
     assert_eq!(value(&place, "us-east-1"), before);
     place.destroy("shop");
 }
+
+/// Everything that mrctl can be made to say, whatever the verbosity and the format.
+#[test]
+fn no_password_is_ever_shown() {
+    let place = Place::new();
+    let text = database(&TWO, "us-east-1", "");
+    place.write(&text);
+    // The SDK has a switch of its own for bodies with secrets in them.
+    let everything = [("MRCTL_LOG", "trace"), ("LOG_SENSITIVE_BODIES", "true")];
+    let mut said = Vec::new();
+    let mut say = |environment: &[(&str, &str)], arguments: &[&str]| {
+        let output = place.run_with(environment, arguments);
+        said.push((format!("{environment:?} {arguments:?}"), [output.stdout, output.stderr].concat()));
+        output.status.code()
+    };
+    let all = ["--allow-data-loss", "all", "--no-sweep"];
+    let destroy = ["destroy", "--yes", "--confirm", "shop"];
+    let mut passwords = Vec::new();
+    for verbosity in ["-q", "-v", "-vv", "-vvv"] {
+        for (environment, format) in [(&[][..], "human"), (&everything[..], "json")] {
+            say(environment, &[verbosity, "plan", "--full", "--no-sweep", "--format", format]);
+            assert_eq!(say(environment, &[verbosity, "apply", "--yes", "--no-sweep", "--format", format]), Some(0));
+            passwords.push(login(&place, "us-east-1")["password"].clone());
+            // What differs here makes the next run read the value.
+            let client = client(&place.account, "us-east-1");
+            block_on(client.update_secret().secret_id(NAME).description("mine").send()).unwrap();
+            say(environment, &[verbosity, "plan", "--full", "--no-sweep", "--format", format]);
+            assert_eq!(say(environment, &[verbosity, "apply", "--yes", "--no-sweep", "--format", format]), Some(0));
+            say(environment, &[verbosity, "graph", "--format", "mermaid"]);
+            let tail = [verbosity, "--format", format];
+            assert_eq!(say(environment, &[&destroy[..], &all, &tail].concat()), Some(0));
+        }
+        // After the window the name is free, and the next password another one.
+        strict().move_clock(&place.account, SignedDuration::from_hours(8 * 24));
+    }
+    passwords.sort();
+    passwords.dedup();
+    assert_eq!(passwords.len(), 4);
+    for (what, text) in &said {
+        let text = String::from_utf8_lossy(text);
+        for password in &passwords {
+            assert!(!shows(&text, password), "{what} shows a password");
+        }
+    }
+    // The search would find it: the calls themselves are there.
+    let calls = ["CreateSecret", "GetSecretValue"];
+    assert!(calls.iter().all(|call| said.iter().any(|(_, text)| String::from_utf8_lossy(text).contains(call))));
+}
+
+/// Whether a text shows a password, also as numbers or in hexadecimal.
+fn shows(text: &str, password: &str) -> bool {
+    let bytes = password.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+    let hex: String = password.bytes().map(|byte| format!("{byte:02x}")).collect();
+    [password.to_owned(), bytes, hex].iter().any(|form| text.contains(form))
+}

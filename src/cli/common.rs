@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use anstream::{ColorChoice, eprint, eprintln};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::Exit;
 use crate::{
@@ -63,8 +64,10 @@ impl Common {
         }
         let level = if self.verbose > 1 { "mrctl=debug,aws_smithy_runtime=debug" } else { "off" };
         let filter = EnvFilter::try_from_env("MRCTL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+        // Below debug the SDK writes whole requests and answers, passwords in them; no setting brings them into a log.
+        let bodiless = filter_fn(|meta| *meta.level() != Level::TRACE || meta.target().starts_with(env!("CARGO_PKG_NAME")));
         // A second start-up within one process (a test) keeps the first one's.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish().with(bodiless).try_init();
     }
 
     /// Reads and checks the topology; prints what is wrong with it.

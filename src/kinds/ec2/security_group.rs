@@ -52,6 +52,12 @@ pub(in crate::kinds) fn of_load_balancer(service: &str) -> String {
     format!("{service}-load-balancer")
 }
 
+/// The group of a database's instances in a region.
+#[must_use]
+pub(in crate::kinds) fn of_database(database: &str) -> String {
+    format!("aurora-{database}")
+}
+
 /// This stack's groups with their rules: one answer for both kinds.
 pub(super) async fn groups(cx: &Cx) -> Result<Arc<Vec<types::SecurityGroup>>, Fault> {
     let region = cx.region()?;
@@ -98,7 +104,12 @@ impl Kind for SecurityGroup {
             let balancer = member.balanced_port().map(|_| want(region, vpc, &of_load_balancer(service), text("Load balancer")));
             [Some(tasks), balancer].into_iter().flatten().collect()
         });
-        endpoints.chain(services).collect()
+        let clusters = model.aurora.iter().flat_map(|(key, has)| has.members.keys().map(move |region| (key, region)));
+        let databases = clusters.filter_map(|(key, region)| {
+            let text = format!("Aurora database {key} of {}", model.stack);
+            Some(want(region, vpc_of(model, region)?, &of_database(key), text))
+        });
+        endpoints.chain(services).chain(databases).collect()
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {

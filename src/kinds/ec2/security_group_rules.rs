@@ -2,6 +2,8 @@
 //!
 //! They are apart from the group so that two groups may refer to each other: making has no circle, and removing revokes first
 //! (field guide 2.6 item 6). The allow-all egress rule of a new group is revoked like any other rule that nobody wants.
+//!
+//! A group without a rule has no rules to find, but for the group of a database that no service uses: there it is what is wanted.
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -11,7 +13,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, PrefixListId, SecurityGroup as G
 use serde::{Deserialize, Serialize};
 
 use super::{
-    security_group::{ENDPOINTS, SecurityGroup, SecurityGroupId, group, groups, of_load_balancer, of_tasks},
+    security_group::{ENDPOINTS, SecurityGroup, SecurityGroupId, group, groups, of_database, of_load_balancer, of_tasks},
     vpc::{networks, vpc_of},
     vpc_endpoint::has_interface_endpoints,
 };
@@ -20,11 +22,19 @@ use crate::{
         errors::{fault, maybe},
         tags::{filter, ours},
     },
+    outputs,
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Unordered, Verb, Want,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Link, Outputs, Patience, Ref, Region, Scope, Status, Unordered, Verb,
+        Want, doc::links,
     },
-    topology::{Certificate, Model, ServiceMember},
+    topology::{Aurora, Certificate, Model, Peering, Service, ServiceMember},
 };
+
+outputs! { "ec2.security_group_rules":
+    /// The id of a group whose rules are as they are to be. What is reached through the group refers to this and not to the group
+    /// alone: it is not there before its clients are let in, and they are let in until it is gone.
+    OpenSecurityGroupId = "group",
+}
 
 /// Rules by what they say, for example `tcp 443 10.10.0.0/16`. Descriptions are nobody's business but their reader's. The prefix
 /// list that mrctl writes stands there by its name, which is the same in every account.
@@ -213,6 +223,31 @@ impl SecurityGroupRules {
         std::iter::once((tasks, of_tasks)).chain(of_balancer)
     }
 
+    /// The rules of a database's group in a region: who uses it there, and through the peering connections who uses it elsewhere,
+    /// because any region may have the writer.
+    fn of_database(model: &Model, key: &str, database: &Aurora, region: &Region) -> Spec {
+        let rule = format!("tcp {}", database.engine.port());
+        let uses = |member: &ServiceMember| member.aurora.contains_key(key);
+        let here = model.services.iter().filter(|(_, has)| has.members.get(region).is_some_and(uses));
+        let groups: Vec<_> = here.map(|(service, _)| Ref::to(&Scope::from(region), &of_tasks(service))).collect();
+        let is_used_in = |other: &Region| model.services.values().any(|has| has.members.get(other).is_some_and(uses));
+        let peers = networks(model).filter(|(other, _, network)| {
+            *other != region && network.peering == Peering::Mesh && !network.existing.contains_key(region) && is_used_in(other)
+        });
+        Spec {
+            ingress: peers.map(|(_, range, _)| format!("{rule} {range}")).collect(),
+            ingress_from: (!groups.is_empty()).then(|| (rule.clone(), Unordered(groups))).into_iter().collect(),
+            ..Self::none(region, &of_database(key))
+        }
+    }
+
+    /// Whether a group is to let nobody in or out.
+    fn is_shut(cx: &Cx, region: &Region, name: &str) -> bool {
+        let Some((key, database)) = cx.model.aurora.iter().find(|(key, _)| of_database(key) == name) else { return false };
+        let spec = Self::of_database(&cx.model, key, database, region);
+        database.members.contains_key(region) && spec.ingress.is_empty() && spec.ingress_from.is_empty()
+    }
+
     /// Lets in and out what is wanted, then revokes the rest: what works goes on working.
     async fn bring_in_line(cx: &Cx, id: &str, want: &Spec) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).ec2;
@@ -266,6 +301,18 @@ fn clients(model: &Model, service: &str, region: &Region, member: &ServiceMember
     named.chain(checkers).collect()
 }
 
+/// The services that a database's group lets in and that use it no longer: their tasks may, until the service has moved on.
+fn leavers(model: &Model, facts: &Facts, rules: &Addr, key: &str, region: &Region) -> Vec<Addr> {
+    let now = facts.found.get(rules).map(|found| links(&found.spec)).unwrap_or_default();
+    let is_let_in = |service: &str| {
+        let id = facts.found.get(&Addr::regional(region, SecurityGroup::NAME, &of_tasks(service))).map(|found| &found.id);
+        now.iter().any(|(_, link)| matches!(link, Link::Is { value, .. } if Some(value) == id))
+    };
+    let stays = |has: &Service| has.members.get(region).is_some_and(|member| !member.aurora.contains_key(key));
+    let leaving = model.services.iter().filter(|(service, has)| stays(has) && is_let_in(service));
+    leaving.map(|(service, _)| Addr::regional(region, "ecs.service", service)).collect()
+}
+
 fn has_rules(group: &Group) -> bool {
     !group.ip_permissions().is_empty() || !group.ip_permissions_egress().is_empty()
 }
@@ -295,7 +342,7 @@ impl Kind for SecurityGroupRules {
     // What serves is cut off without them.
     const SERVES: bool = true;
 
-    fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let with = networks(model).filter(|(.., network)| has_interface_endpoints(network));
         let endpoints = with.map(|(region, range, _)| {
             let rules = Spec { ingress: [format!("tcp 443 {range}")].into(), ..Self::none(region, ENDPOINTS) };
@@ -307,10 +354,15 @@ impl Kind for SecurityGroupRules {
             let rules = Self::of_service(model, service, region, member);
             rules.map(|(name, spec)| Want::new(Addr::regional(region, Self::NAME, &name), spec)).collect::<Vec<_>>()
         });
-        endpoints.chain(services).collect()
+        let databases = model.aurora.iter().flat_map(|(key, has)| has.members.keys().map(move |region| (key, has, region)));
+        let databases = databases.filter(|(.., region)| vpc_of(model, region).is_some()).map(|(key, has, region)| {
+            let addr = Addr::regional(region, Self::NAME, &of_database(key));
+            let leavers = leavers(model, facts, &addr, key, region);
+            Want::new(addr, Self::of_database(model, key, has, region)).after(leavers)
+        });
+        endpoints.chain(services).chain(databases).collect()
     }
 
-    /// A group without any rule has no rules to speak of: nothing is found.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let region = cx.region()?;
         let groups = groups(cx).await?;
@@ -325,18 +377,24 @@ impl Kind for SecurityGroupRules {
             let (egress, egress_to) = shown(&cx.scope, rules(group.ip_permissions_egress()), &lists);
             let spec = Spec { group: Ref::is(&cx.scope, id), ingress, egress, ingress_from, egress_to };
             let addr = Addr::regional(region, Self::NAME, &owner.name);
-            let outputs = Outputs::default();
-            has_rules(group).then(|| Found { addr, id: id.to_owned(), spec, outputs, life: Life::Ready, ours: true, born: None })
+            let outputs = Outputs::of::<OpenSecurityGroupId>(id);
+            let is_there = has_rules(group) || Self::is_shut(cx, region, &addr.name);
+            is_there.then(|| Found { addr, id: id.to_owned(), spec, outputs, life: Life::Ready, ours: true, born: None })
         };
         Ok(groups.iter().filter_map(found).collect())
     }
 
-    /// What is to come in is let in; a group that lets nothing in gets what is to go out, which a new group has already.
+    /// What is to come in is let in; a group that lets nothing in gets what is to go out, which a new group has already. Where it is
+    /// to let nothing out either, what it has is revoked.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
         let (id, client, spec) = (want.spec.group.get()?, cx.fleet.region(cx.region()?).ec2, &want.spec);
         let ingress = missing(&Rules::new(), &by_id(cx, &spec.ingress, &spec.ingress_from).await?)?;
+        let egress = missing(&Rules::new(), &by_id(cx, &spec.egress, &spec.egress_to).await?)?;
+        if ingress.is_empty() && egress.is_empty() {
+            Self::bring_in_line(cx, id, spec).await?;
+            return Ok(id.to_owned());
+        }
         let answer = if ingress.is_empty() {
-            let egress = missing(&Rules::new(), &by_id(cx, &spec.egress, &spec.egress_to).await?)?;
             let ask = client.authorize_security_group_egress().group_id(id).set_ip_permissions(Some(egress));
             ask.send().await.map_err(fault("ec2:AuthorizeSecurityGroupEgress")).map(drop)
         } else {
@@ -358,9 +416,10 @@ impl Kind for SecurityGroupRules {
         Self::revoke(cx, &now, &Rules::new(), &Rules::new()).await
     }
 
-    async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
-        let there = group(cx, id).await?.is_some_and(|group| has_rules(&group));
-        Ok(if there { Status::Ready(Outputs::default()) } else { Status::Gone })
+    async fn status(&self, cx: &Cx, addr: &Addr, id: &str) -> Result<Status, Fault> {
+        let is_shut = Self::is_shut(cx, cx.region()?, &addr.name) && !cx.removing.contains(addr);
+        let there = group(cx, id).await?.is_some_and(|group| has_rules(&group) || is_shut);
+        Ok(if there { Status::Ready(Outputs::of::<OpenSecurityGroupId>(id)) } else { Status::Gone })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     aws::{
         arns::Arns,
         errors::{fault, maybe},
-        policy,
+        policy, secrets,
         tags::addr_of,
     },
     kinds::{ecs::task_definition::images_of, logs::log_group},
@@ -114,15 +114,16 @@ fn task_policy(model: &Model, member: &ServiceMember, arns: &Arns) -> Unordered<
 }
 
 /// What ECS may do to start a task: pull the image, write its log, read the secrets that the containers get.
-fn execution_policy(images: &[String], group: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
+fn execution_policy(images: &[String], group: &str, stack: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
     let repositories: BTreeSet<String> = images.iter().filter_map(|image| arns.repository(image)).collect();
     let mut statements = vec![policy::allow(&LOG, &[arns.log_streams(group)])];
     if !repositories.is_empty() {
         statements.push(policy::allow(&["ecr:GetAuthorizationToken"], &["*".to_owned()]));
         statements.push(policy::allow(&PULL, &repositories.into_iter().collect::<Vec<_>>()));
     }
-    if !member.secrets.is_empty() {
-        let secrets: BTreeSet<String> = member.secrets.values().map(|given| arns.secret_in_policy(given)).collect();
+    let logins = member.aurora.keys().map(|key| arns.secret_in_policy(&secrets::name_of(stack, key)));
+    let secrets: BTreeSet<String> = member.secrets.values().map(|given| arns.secret_in_policy(given)).chain(logins).collect();
+    if !secrets.is_empty() {
         statements.push(policy::allow(&["secretsmanager:GetSecretValue"], &secrets.into_iter().collect::<Vec<_>>()));
     }
     Unordered(statements)
@@ -274,7 +275,8 @@ impl Kind for Role {
             for (region, member) in &service.members {
                 let arns = Arns::of(facts, region);
                 wants.push(Self::want(model, region, &task(key), task_policy(model, member, &arns)));
-                let policy = execution_policy(&images_of(facts, region, key, member), &log_group::name_of(model, key), member, &arns);
+                let policy =
+                    execution_policy(&images_of(facts, region, key, member), &log_group::name_of(model, key), &model.stack, member, &arns);
                 wants.push(Self::want(model, region, &execution(key), policy));
             }
         }

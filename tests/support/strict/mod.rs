@@ -60,6 +60,8 @@ struct Memory {
     tables: dynamodb::Tables,
     route53: route53::Memory,
     services: containers::Services,
+    /// When the recovery window of a secret ends.
+    windows: BTreeMap<slow::Who, Timestamp>,
     /// How often a certificate that is not issued yet was looked at.
     certificates: BTreeMap<slow::Who, u8>,
     settings: dynamodb_settings::Settings,

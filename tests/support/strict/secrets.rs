@@ -41,8 +41,15 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         return Ok(());
     }
     let now = describe(world, call, &call.region, &name);
+    let (who, today) = (call.who(&name), world.now(&call.account));
     let ends = seconds(&now["DeletedDate"]);
-    if ends.is_some_and(|ends| ends < world.now(&call.account)) {
+    // The emulator's clock stands where the machine's does; the window begins on that of the account.
+    let window = call.json["RecoveryWindowInDays"].as_i64().unwrap_or(30);
+    if call.operation == "DeleteSecret" && ends.is_none() {
+        world.memory().windows.insert(who.clone(), today + SignedDuration::from_hours(24 * window));
+    }
+    let is_over = world.memory().windows.get(&who).is_some_and(|end| *end < today);
+    if ends.is_some() && is_over {
         // Its window is over: it goes, and the name is free.
         let gone = json!({ "SecretId": name, "ForceDeleteWithoutRecovery": true });
         world.forward(&call.ask_secrets("DeleteSecret", &call.region, &gone));
