@@ -47,6 +47,15 @@ impl Model {
         self.rollout.order.iter().chain(rest).cloned().collect()
     }
 
+    /// Whether the private addresses of one region are reached from the other: in the region itself, and over the peering of
+    /// networks that mrctl makes.
+    #[must_use]
+    pub fn reaches(&self, from: &Region, to: &Region) -> bool {
+        let Some(network) = &self.network else { return false };
+        let is_made = |region| !network.existing.contains_key(region);
+        from == to || (network.peering == Peering::Mesh && is_made(from) && is_made(to))
+    }
+
     /// A service in a region, when it runs there.
     #[must_use]
     pub fn service(&self, key: &str, region: &Region) -> Option<&ServiceMember> {

@@ -117,5 +117,8 @@ fn a_service_must_have_a_way_to_write() {
     let mesh = file("", "").replace("aurora: { main", "network: { nat_gateways: single, peering: mesh }\naurora: { main");
     let whole =
         format!("version: 1\nstack: shop\nregions: {{ us-east-1: {{ cidr: 10.1.0.0/16 }}, eu-west-1: {{ cidr: 10.2.0.0/16 }} }}\n{mesh}");
-    model(whole.as_bytes());
+    let [here, there] = ["us-east-1", "eu-west-1"].map(Region::new);
+    assert!(model(whole.as_bytes()).reaches(&here, &there));
+    let without = model(whole.replace("mesh", "none").replace("image", "regions: [us-east-1], image").as_bytes());
+    assert_eq!((without.reaches(&here, &there), without.reaches(&there, &there)), (false, true));
 }

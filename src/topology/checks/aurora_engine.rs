@@ -9,7 +9,7 @@ use crate::topology::{
     report::{At, Problem},
 };
 
-/// A version of Aurora: of `8.0.mysql_aurora.3.08.0` the part after the word, of `16.4` all.
+/// A version of Aurora: of `8.0.mysql_aurora.3.08.0` the part after the word, of `16.11` all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     pub major: u32,
@@ -116,7 +116,7 @@ fn parse(engine: AuroraEngine, text: &str) -> Option<Version> {
 fn wrong_version(engine: AuroraEngine, text: &str) -> Option<(&'static str, String)> {
     let (other, example) = match engine {
         AuroraEngine::Mysql => (AuroraEngine::Postgresql, "8.0.mysql_aurora.3.08.0"),
-        AuroraEngine::Postgresql => (AuroraEngine::Mysql, "16.4"),
+        AuroraEngine::Postgresql => (AuroraEngine::Mysql, "16.11"),
     };
     let first = GLOBAL.of(engine);
     match parse(engine, text) {

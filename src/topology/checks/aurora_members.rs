@@ -223,11 +223,12 @@ fn table_names(aurora: &AuroraDraft, codes: &[&str], problems: &mut Vec<Problem>
     }
     let given = |region: &&str| aurora.member_in(region).parameters.iter().find(|(name, _)| name.value == TABLE_NAMES);
     let value = |region: &&str| given(region).map(|(_, value)| value.value.as_str());
-    let Some(differs) = codes.iter().find(|region| value(region) != codes.first().and_then(|first| value(&first))) else { return };
-    let Some((name, _)) = given(differs).or_else(|| codes.iter().find_map(|region| given(region))) else { return };
+    let Some((first, others)) = codes.split_first() else { return };
+    let Some(differs) = others.iter().find(|region| value(region) != value(first)) else { return };
+    let Some((name, _)) = given(differs).or_else(|| given(first)) else { return };
     problems.push(
         Problem::new(codes::AURORA_PARAMETER, format!("`{TABLE_NAMES}` must be the same in all regions of the database"))
-            .at(name.span, format!("differs between `{}` and `{differs}`", codes[0]))
+            .at(name.span, format!("differs between `{first}` and `{differs}`"))
             .help(format!("set it in `aurora.{}.parameters`, for all of them", shortened(&aurora.key.value))),
     );
 }

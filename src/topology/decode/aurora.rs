@@ -86,7 +86,7 @@ fn database(reading: &mut Reading, entry: &Entry, path: &str) -> Option<AuroraDr
     };
     let mut block = Block::over("aurora", path, entry.key.span, entries);
     let whose = Whose { entries, shared: &SHARED, kind: "aurora_in_region", what: "a global database", code: codes::AURORA_PER_REGION };
-    let version = "write `engine_version: 8.0.mysql_aurora.3.08.0`, or for PostgreSQL `engine_version: 16.4`";
+    let version = "write `engine_version: 8.0.mysql_aurora.3.08.0`, or for PostgreSQL `engine_version: 16.11`";
     let draft = AuroraDraft {
         key: entry.key.clone(),
         engine: block.required(reading, "engine", "write `engine: aurora-mysql` or `engine: aurora-postgresql`", |r, place, path| {

@@ -9,7 +9,7 @@ use crate::resource::Region;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aurora {
     pub engine: AuroraEngine,
-    /// As AWS writes it, for example `8.0.mysql_aurora.3.08.0` or `16.4`; the same in every region.
+    /// As AWS writes it, for example `8.0.mysql_aurora.3.08.0` or `16.11`; the same in every region.
     pub engine_version: String,
     /// Where the first writer is made; one of `members`. Where it is now is posture.
     pub writer: Region,

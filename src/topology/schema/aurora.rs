@@ -13,7 +13,7 @@ pub fn definitions() -> Map<String, Value> {
     let mut properties = member();
     let of_all = json!({
         "engine": { "description": "The engine.", "enum": words(AURORA_ENGINES) },
-        "engine_version": { "description": "As AWS writes it: `8.0.mysql_aurora.3.08.0`, `16.4`; the same in every region.", "type": ["string", "number"] },
+        "engine_version": { "description": "As AWS writes it: `8.0.mysql_aurora.3.08.0`, `16.11`; the same in every region.", "type": ["string", "number"] },
         "writer": { "description": "The region where the first writer is made. Where it is later is not changed by mrctl.", "type": "string", "pattern": REGION },
         "database_name": { "description": "The database that Aurora makes with the first writer; none by default.", "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" },
         "master_username": { "description": "The user whose password mrctl keeps in Secrets Manager.", "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$", "default": "dbadmin" },
