@@ -10,7 +10,7 @@ use aws_sdk_ecs::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Fault, Unordered};
+use crate::resource::{Fault, Given, Unordered};
 
 const LOG_GROUP: &str = "awslogs-group";
 const LOG_REGION: &str = "awslogs-region";
@@ -27,6 +27,27 @@ pub struct ContainerHealth {
     pub start_period: i32,
 }
 
+/// Where ECS reads a secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SecretFrom {
+    /// As ECS takes it (`valueFrom`).
+    Named(String),
+    /// One field of the JSON in a secret that another resource is.
+    Field { secret: Given, field: String },
+}
+
+impl SecretFrom {
+    /// As ECS takes it: `ARN:field:stage:version`, the last two as they are when nothing is said (Amazon ECS developer guide, "Pass
+    /// Secrets Manager secrets through Amazon ECS environment variables").
+    fn value(&self) -> Result<String, Fault> {
+        match self {
+            Self::Named(from) => Ok(from.clone()),
+            Self::Field { secret, field } => Ok(format!("{}:{field}::", secret.get()?)),
+        }
+    }
+}
+
 /// A task definition with one container, but for what other resources give.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Content {
@@ -40,9 +61,9 @@ pub struct Content {
     pub port: Option<i32>,
     pub command: Vec<String>,
     pub entrypoint: Vec<String>,
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Given>,
     /// By the name of the variable, where its value is kept; the value itself is nowhere in mrctl.
-    pub secrets: BTreeMap<String, String>,
+    pub secrets: BTreeMap<String, SecretFrom>,
     pub health_check: Option<ContainerHealth>,
     /// Seconds.
     pub stop_timeout: i32,
@@ -67,7 +88,7 @@ pub fn shown(definition: &types::TaskDefinition) -> Shown {
         let options = container.log_configuration().and_then(|log| log.options());
         options.and_then(|options| options.get(key)).cloned().unwrap_or_default()
     };
-    let pairs = |name: Option<&str>, value: Option<&str>| Some((name?.to_owned(), value.unwrap_or_default().to_owned()));
+    let variable = |name: Option<&str>, value: Option<&str>| Some((name?.to_owned(), Given::Text(value.unwrap_or_default().to_owned())));
     let platform = definition.runtime_platform();
     let architecture = platform.and_then(|platform| platform.cpu_architecture()).unwrap_or(&CpuArchitecture::X8664);
     let content = Content {
@@ -79,8 +100,8 @@ pub fn shown(definition: &types::TaskDefinition) -> Shown {
         port: container.port_mappings().first().and_then(|port| port.container_port()),
         command: container.command().to_vec(),
         entrypoint: container.entry_point().to_vec(),
-        environment: container.environment().iter().filter_map(|pair| pairs(pair.name(), pair.value())).collect(),
-        secrets: container.secrets().iter().filter_map(|secret| pairs(Some(secret.name()), Some(secret.value_from()))).collect(),
+        environment: container.environment().iter().filter_map(|pair| variable(pair.name(), pair.value())).collect(),
+        secrets: container.secrets().iter().map(|one| (one.name().to_owned(), SecretFrom::Named(one.value_from().to_owned()))).collect(),
         health_check: container.health_check().map(|check| ContainerHealth {
             command: check.command().to_vec(),
             // AWS's own defaults (Amazon ECS API reference, "HealthCheck").
@@ -139,10 +160,10 @@ pub fn container(content: &Content, log_group: &str, region: &str) -> Result<Con
     let bug = |error: aws_smithy_types::error::operation::BuildError| Fault::bug(error.to_string());
     let list = |list: &[String]| Some(list.to_vec()).filter(|list| !list.is_empty());
     let port = |port| PortMapping::builder().container_port(port).host_port(port).protocol(TransportProtocol::Tcp).build();
-    let secret = |(name, from): (&String, &String)| Secret::builder().name(name).value_from(from).build().map_err(bug);
+    let secret = |(name, from): (&String, &SecretFrom)| Secret::builder().name(name).value_from(from.value()?).build().map_err(bug);
     let secrets: Vec<Secret> = content.secrets.iter().map(secret).collect::<Result<_, _>>()?;
-    let pair = |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
-    let environment: Vec<KeyValuePair> = content.environment.iter().map(pair).collect();
+    let pair = |(name, value): (&String, &Given)| Ok(KeyValuePair::builder().name(name).value(value.get()?).build());
+    let environment: Vec<KeyValuePair> = content.environment.iter().map(pair).collect::<Result<_, Fault>>()?;
     let check = content.health_check.as_ref().map(|check| {
         let command = Some(check.command.clone());
         let built = HealthCheck::builder().set_command(command).interval(check.interval).retries(check.retries);
@@ -186,8 +207,8 @@ mod tests {
             port: Some(3000),
             command: vec!["serve".into()],
             entrypoint: vec![],
-            environment: [("A".to_owned(), "1".to_owned())].into(),
-            secrets: [("KEY".to_owned(), "arn:secret".to_owned())].into(),
+            environment: [("A".to_owned(), Given::Text("1".to_owned()))].into(),
+            secrets: [("KEY".to_owned(), SecretFrom::Named("arn:secret".to_owned()))].into(),
             health_check: Some(ContainerHealth { command: vec!["CMD".into(), "true".into()], interval: 30, retries: 3, start_period: 0 }),
             stop_timeout: 30,
             others: Unordered::default(),

@@ -65,6 +65,16 @@ impl fmt::Debug for Login {
     }
 }
 
+/// The fields of a login.
+pub const USERNAME: &str = "username";
+pub const PASSWORD: &str = "password";
+
+/// Whether that is the ARN of a login of this stack: `…:secret:<stack>/aurora/<key>-XXXXXX`.
+#[must_use]
+pub fn is_login(stack: &str, arn: &str) -> bool {
+    arn.split(':').nth(6).is_some_and(|name| name.starts_with(&name_of(stack, "")))
+}
+
 /// What stands in the secret, in the words that AWS's own rotation reads.
 #[derive(Serialize, Deserialize)]
 struct Value {

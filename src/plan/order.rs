@@ -140,26 +140,28 @@ impl<'a> Build<'a> {
     /// What refers goes, or lets go, before what it refers to. Read from what is found, so it also orders the removal of what
     /// no topology mentions; matched by kind, field and scope, never by value alone.
     fn found_references(&mut self) {
-        let mut given: BTreeMap<(&str, String, &str, &str), usize> = BTreeMap::new();
+        // Several may give the same: the instances of a cluster its endpoint.
+        let mut given: BTreeMap<(&str, String, &str, &str), Vec<usize>> = BTreeMap::new();
         for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| self.remove.contains_key(&step.addr)) {
             let Some(found) = &step.found else { continue };
             for (field, value) in found.outputs.iter() {
-                given.insert((&step.addr.kind, step.addr.scope.to_string(), field, value), index);
+                given.entry((&step.addr.kind, step.addr.scope.to_string(), field, value)).or_default().push(index);
             }
         }
         for step in self.steps {
             let Some(found) = &step.found else { continue };
             for target in is_links(&found.spec) {
                 let key = (target.0.as_str(), target.2.clone(), target.1.as_str(), target.3.as_str());
-                let Some(gone) = given.get(&key).copied() else { continue };
-                let removal = self.remove[&self.steps[gone].addr];
-                if let Some(own) = self.remove.get(&step.addr).copied() {
-                    self.edge(own, removal, Reason::Referred);
-                } else if let Some(own) = self.ready.get(&step.addr).copied()
-                    && !still_refers(step, &target)
-                    && (self.creates_first(gone) || !step.refers.contains(&self.steps[gone].addr))
-                {
-                    self.edge(own, removal, Reason::Referred);
+                for gone in given.get(&key).into_iter().flatten().copied() {
+                    let removal = self.remove[&self.steps[gone].addr];
+                    if let Some(own) = self.remove.get(&step.addr).copied() {
+                        self.edge(own, removal, Reason::Referred);
+                    } else if let Some(own) = self.ready.get(&step.addr).copied()
+                        && !still_refers(step, &target)
+                        && (self.creates_first(gone) || !step.refers.contains(&self.steps[gone].addr))
+                    {
+                        self.edge(own, removal, Reason::Referred);
+                    }
                 }
             }
         }

@@ -25,4 +25,4 @@ pub use life::{Life, Patience, Status, Timing};
 pub use owner::Owner;
 pub use posture::Posture;
 pub use quota::{InUse, Measured, Quota};
-pub use reference::{Link, Output, Outputs, Ref};
+pub use reference::{Given, Link, Output, Outputs, Ref};

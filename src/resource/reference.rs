@@ -81,13 +81,7 @@ impl<T: Output> fmt::Debug for Ref<T> {
 
 impl<T: Output> Serialize for Ref<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Is { value, scope, .. } => {
-                json!({ "$ref": { "is": value, "kind": T::KIND, "field": T::FIELD, "scope": scope } })
-            }
-            Self::To { addr, .. } => json!({ "$ref": { "to": addr, "field": T::FIELD } }),
-        }
-        .serialize(serializer)
+        Link::from(self.clone()).serialize(serializer)
     }
 }
 
@@ -107,6 +101,68 @@ impl<'de, T: Output> Deserialize<'de> for Ref<T> {
 pub enum Link {
     Is { value: String, kind: String, field: String, scope: Scope },
     To { addr: Addr, field: String },
+}
+
+impl<T: Output> From<Ref<T>> for Link {
+    fn from(reference: Ref<T>) -> Self {
+        match reference {
+            Ref::Is { value, scope, .. } => Self::Is { value, kind: T::KIND.to_owned(), field: T::FIELD.to_owned(), scope },
+            Ref::To { addr, .. } => Self::To { addr, field: T::FIELD.to_owned() },
+        }
+    }
+}
+
+impl Serialize for Link {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Is { value, kind, field, scope } => json!({ "$ref": { "is": value, "kind": kind, "field": field, "scope": scope } }),
+            Self::To { addr, field } => json!({ "$ref": { "to": addr, "field": field } }),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// A text that is known, or that another resource gives, whichever kind that is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Given {
+    Text(String),
+    By(Link),
+}
+
+impl Given {
+    /// What the resource at the reference gives.
+    #[must_use]
+    pub fn by<T: Output>(reference: Ref<T>) -> Self {
+        Self::By(reference.into())
+    }
+
+    /// The text.
+    ///
+    /// # Errors
+    /// A bug of the engine, as with [`Ref::get`].
+    pub fn get(&self) -> Result<&str, Fault> {
+        match self {
+            Self::Text(value) | Self::By(Link::Is { value, .. }) => Ok(value),
+            Self::By(Link::To { addr, field }) => Err(Fault::bug(format!("{addr}#{field} is not resolved"))),
+        }
+    }
+}
+
+impl Serialize for Given {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(value) => value.serialize(serializer),
+            Self::By(link) => link.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let doc = Value::deserialize(deserializer)?;
+        let link = || Link::read(&doc).map(Self::By).ok_or_else(|| de::Error::custom("neither a text nor a reference"));
+        doc.as_str().map_or_else(link, |text| Ok(Self::Text(text.to_owned())))
+    }
 }
 
 impl Link {

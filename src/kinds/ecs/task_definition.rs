@@ -15,16 +15,17 @@ use crate::{
         arns::Arns,
         containers::{change_tags, marks, name_of, sent_once, services, shaped},
         errors::{fault, maybe, refused},
-        revisions::{self, ContainerHealth, Content},
+        revisions::{self, ContainerHealth, Content, SecretFrom},
         tags::addr_of,
     },
     kinds::{
         iam::role::{self, RoleArn},
         logs::log_group::LogGroupName,
+        wiring,
     },
     outputs,
     resource::{
-        Addr, Change, Cx, Doc, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Posture, Ref, Region, Replace, Scope, Status,
+        Addr, Change, Cx, Doc, Facts, Fault, Found, Given, Kind, Life, Outputs, Owner, Patience, Posture, Ref, Region, Replace, Scope, Status,
         Tags, Unmanaged, Unordered, Verb, Want,
     },
     topology::{Architecture, Model, ServiceMember},
@@ -74,12 +75,12 @@ fn seconds(duration: std::time::Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
-fn content_of(facts: &Facts, region: &Region, key: &str, member: &ServiceMember) -> Content {
+fn content_of(model: &Model, facts: &Facts, region: &Region, key: &str, member: &ServiceMember) -> Content {
     let arns = Arns::of(facts, region);
-    let mut environment = BTreeMap::from([("AWS_REGION".to_owned(), region.to_string())]);
-    environment.extend(member.environment.iter().map(|(name, value)| (name.clone(), facts.with_account(value))));
-    let secret = |(name, given): (&String, &String)| (name.clone(), arns.secret(&facts.with_account(given)));
-    Content {
+    let mut environment = BTreeMap::from([("AWS_REGION".to_owned(), Given::Text(region.to_string()))]);
+    environment.extend(member.environment.iter().map(|(name, value)| (name.clone(), Given::Text(facts.with_account(value)))));
+    let secret = |(name, given): (&String, &String)| (name.clone(), SecretFrom::Named(arns.secret(&facts.with_account(given))));
+    let mut content = Content {
         container: container_of(key),
         image: image_of(facts, region, key, member),
         cpu: member.cpu.to_string(),
@@ -101,7 +102,9 @@ fn content_of(facts: &Facts, region: &Region, key: &str, member: &ServiceMember)
         }),
         stop_timeout: seconds(member.stop_timeout),
         others: Unordered::default(),
-    }
+    };
+    wiring::add(model, region, member, &mut content);
+    content
 }
 
 /// The name of the one container of a service's tasks.
@@ -123,9 +126,15 @@ struct Revision {
 
 impl Revision {
     fn read(cx: &Cx, arn: &str, definition: &types::TaskDefinition, tags: &[types::Tag]) -> Self {
-        let (shown, marks) = (revisions::shown(definition), marks(tags));
+        let (mut shown, marks) = (revisions::shown(definition), marks(tags));
+        let family = definition.family().unwrap_or_default();
+        if let Some(region) = cx.scope.region() {
+            let of_family = cx.model.services.iter().find(|(key, _)| name_of(&cx.owner.stack, key) == family);
+            let own = of_family.and_then(|(_, service)| service.members.get(region)).map(|member| member.secrets.clone());
+            wiring::read(&cx.owner.stack, region, &own.unwrap_or_default(), &mut shown.content);
+        }
         let spec = Spec {
-            family: definition.family().unwrap_or_default().to_owned(),
+            family: family.to_owned(),
             content: shown.content,
             log_group: Ref::is(&cx.scope, shown.log_group),
             execution_role: Ref::is(&cx.scope, shown.execution_role),
@@ -306,7 +315,7 @@ impl Kind for TaskDefinition {
             for (region, member) in &service.members {
                 let (family, scope) = (name_of(&model.stack, key), Scope::from(region));
                 let spec = Spec {
-                    content: content_of(facts, region, key, member),
+                    content: content_of(model, facts, region, key, member),
                     log_group: Ref::to(&scope, key),
                     execution_role: Ref::to(&scope, &role::execution(key)),
                     task_role: Ref::to(&scope, &role::task(key)),
@@ -314,7 +323,7 @@ impl Kind for TaskDefinition {
                     tags: owner.wanted(&family),
                     family,
                 };
-                wants.push(Want::new(Addr::regional(region, Self::NAME, key), spec));
+                wants.push(Want::new(Addr::regional(region, Self::NAME, key), spec).after(wiring::needs(model, region, member)));
             }
         }
         wants
