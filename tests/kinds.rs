@@ -10,9 +10,10 @@ use mrctl::resource::{Found, Status, Tags, Want, doc::diff};
 use serde_json::{Value, json};
 
 /// What AWS cannot carry in its create call although the kind has tags, and why.
-const NOT_MARKED_AT_BIRTH: [(&str, &str); 4] = [
+const NOT_MARKED_AT_BIRTH: [(&str, &str); 5] = [
     ("dynamodb.table", "UpdateTable adds a replica and takes no tags"),
     ("ec2.vpc_peering_connection_accepter", "AcceptVpcPeeringConnection takes no tags"),
+    ("secretsmanager.secret", "ReplicateSecretToRegions takes no tags; a replica has those of its home"),
     ("route53.health_check", "CreateHealthCheck takes no tags; its reference is its mark"),
     ("route53.hosted_zone", "CreateHostedZone takes no tags; its reference is its mark"),
 ];

@@ -263,4 +263,38 @@ mod tests {
         let shown = format!("{login:?} {login:#?}");
         assert!(shown.contains("dbadmin") && !shown.contains("hunter2"), "{shown}");
     }
+
+    /// Facts in which the secret was found: region, and the home that it names.
+    fn found(there: &[(&str, Option<&str>)]) -> Facts {
+        let mut facts = Facts::default();
+        for (region, home) in there {
+            let addr: crate::resource::Addr = format!("{region}/secretsmanager.secret/aurora/main").parse().unwrap();
+            let home =
+                home.map(|home| serde_json::json!({ "$ref": { "is": home, "kind": &*addr.kind, "field": "region", "scope": home } }));
+            let spec = serde_json::json!({ "replica_of": home });
+            let life = crate::resource::Life::Ready;
+            let outputs = crate::resource::Outputs::default();
+            let one = crate::resource::Found { addr: addr.clone(), id: "x".into(), spec, outputs, life, ours: true, born: None };
+            facts.found.insert(addr, one);
+        }
+        facts
+    }
+
+    #[test]
+    fn the_home_is_where_it_was_found() {
+        let text = "version: 1\nstack: shop\nregions: { us-east-1: { cidr: 10.10.0.0/16 }, eu-west-1: { cidr: 10.20.0.0/16 }, us-west-2: { cidr: 10.30.0.0/16 } }\n\
+                    network: { availability_zones: 2 }\naurora: { main: { engine: aurora-mysql, engine_version: 8.0.mysql_aurora.3.08.0, \
+                    writer: eu-west-1, instance_class: db.r6g.large, regions: [eu-west-1, us-west-2] } }\n";
+        let (model, _) = crate::topology::load("t", text.as_bytes()).map_err(|report| format!("{report:?}")).unwrap();
+        let home = |there: &[(&str, Option<&str>)]| {
+            home_of("secretsmanager.secret", "main", &model.aurora["main"], &found(there)).as_str().to_owned()
+        };
+        assert_eq!(home(&[]), "eu-west-1", "the writer's, where nothing is there");
+        assert_eq!(home(&[("us-west-2", None)]), "us-west-2");
+        assert_eq!(home(&[("eu-west-1", Some("us-west-2"))]), "us-west-2", "also when the home does not answer");
+        assert_eq!(home(&[("us-west-2", None), ("eu-west-1", None)]), "eu-west-1", "of two the writer's");
+        // The home's region has left the database: one that has a copy becomes the home.
+        assert_eq!(home(&[("us-east-1", None), ("us-west-2", Some("us-east-1"))]), "us-west-2");
+        assert_eq!(home(&[("us-east-1", None)]), "eu-west-1");
+    }
 }

@@ -91,7 +91,9 @@ pub(super) fn read(stack: &str, region: &Region, own: &BTreeMap<String, String>,
     for (variable, from) in &mut content.secrets {
         let SecretFrom::Named(named) = from else { continue };
         let Some((secret, field)) = named.strip_suffix("::").and_then(|named| named.rsplit_once(':')) else { continue };
-        let Some(prefix) = LOGIN.iter().find(|(_, of)| *of == field).and_then(|(suffix, _)| variable.strip_suffix(suffix)) else { continue };
+        let Some(prefix) = LOGIN.iter().find(|(_, of)| *of == field).and_then(|(suffix, _)| variable.strip_suffix(suffix)) else {
+            continue;
+        };
         if own.contains_key(variable) || !secrets::is_login(stack, secret) {
             continue;
         }
@@ -110,5 +112,58 @@ pub(super) fn read(stack: &str, region: &Region, own: &BTreeMap<String, String>,
         is(LOCAL_HOST, |scope, text| Given::by(Ref::<InstanceClusterEndpoint>::is(scope, text)), &scope);
         is(READER_HOST, |scope, text| Given::by(Ref::<ClusterReaderEndpoint>::is(scope, text)), &scope);
         is(PORT, |scope, text| Given::by(Ref::<ClusterPort>::is(scope, text)), &scope);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Link;
+
+    fn content(environment: &[(&str, &str)], secrets: &[(&str, &str)]) -> Content {
+        let text = |(name, value): &(&str, &str)| ((*name).to_owned(), Given::Text((*value).to_owned()));
+        let named = |(name, value): &(&str, &str)| ((*name).to_owned(), SecretFrom::Named((*value).to_owned()));
+        let empty = serde_json::json!({
+            "container": "api", "image": "", "cpu": "", "memory": "", "architecture": "", "port": null, "command": [], "entrypoint": [],
+            "environment": {}, "secrets": {}, "health_check": null, "stop_timeout": 30, "others": { "$set": [] },
+        });
+        let mut content: Content = serde_json::from_value(empty).unwrap();
+        content.environment = environment.iter().map(text).collect();
+        content.secrets = secrets.iter().map(named).collect();
+        content
+    }
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/aurora/main-AbCdEf";
+
+    #[test]
+    fn a_revision_tells_its_databases_by_its_logins() {
+        let (user, password) = (format!("{ARN}:username::"), format!("{ARN}:password::"));
+        let variables = [("PG_LOCAL_HOST", "a.b"), ("PG_PORT", "3306"), ("PG_NAME", "shop"), ("OTHER_LOCAL_HOST", "c.d")];
+        let mut content = content(&variables, &[("PG_USERNAME", &user), ("PG_PASSWORD", &password), ("KEY", &password)]);
+        let own = BTreeMap::new();
+        read("shop", &Region::new("eu-west-1"), &own, &mut content);
+        let kinds = |given: &Given| match given {
+            Given::By(Link::Is { kind, field, value, .. }) => format!("{kind}#{field} {value}"),
+            other => other.get().unwrap().to_owned(),
+        };
+        let told: Vec<String> = content.environment.values().map(kinds).collect();
+        assert_eq!(told, ["c.d", "rds.instance#cluster_endpoint a.b", "shop", "rds.cluster#port 3306"]);
+        let logins = content
+            .secrets
+            .values()
+            .filter(|from| matches!(from, SecretFrom::Field { secret, .. } if secret.get().is_ok_and(|arn| arn == ARN)));
+        assert_eq!(logins.count(), 2, "{:?}", content.secrets);
+        assert_eq!(content.secrets["KEY"], SecretFrom::Named(password), "a name without the suffix is the file's own");
+    }
+
+    #[test]
+    fn what_is_not_ours_or_written_in_the_file_stays_a_text() {
+        let password = format!("{ARN}:password::");
+        for (stack, own) in [("other", BTreeMap::new()), ("shop", BTreeMap::from([("DB_PASSWORD".to_owned(), password.clone())]))] {
+            let mut content = content(&[("DB_LOCAL_HOST", "a.b")], &[("DB_PASSWORD", &password)]);
+            read(stack, &Region::new("eu-west-1"), &own, &mut content);
+            assert_eq!(content.environment["DB_LOCAL_HOST"], Given::Text("a.b".to_owned()));
+            assert_eq!(content.secrets["DB_PASSWORD"], SecretFrom::Named(password.clone()));
+        }
     }
 }
