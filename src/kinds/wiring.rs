@@ -91,7 +91,9 @@ pub(super) fn read(stack: &str, region: &Region, own: &BTreeMap<String, String>,
     for (variable, from) in &mut content.secrets {
         let SecretFrom::Named(named) = from else { continue };
         let Some((secret, field)) = named.strip_suffix("::").and_then(|named| named.rsplit_once(':')) else { continue };
-        let Some(prefix) = LOGIN.iter().find(|(_, of)| *of == field).and_then(|(suffix, _)| variable.strip_suffix(suffix)) else { continue };
+        let Some(prefix) = LOGIN.iter().find(|(_, of)| *of == field).and_then(|(suffix, _)| variable.strip_suffix(suffix)) else {
+            continue;
+        };
         if own.contains_key(variable) || !secrets::is_login(stack, secret) {
             continue;
         }

@@ -25,8 +25,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, Change, Cx, Doc, Facts, Fault, Found, Given, Kind, Life, Outputs, Owner, Patience, Posture, Ref, Region, Replace, Scope, Status,
-        Tags, Unmanaged, Unordered, Verb, Want,
+        Addr, Change, Cx, Doc, Facts, Fault, Found, Given, Kind, Life, Outputs, Owner, Patience, Posture, Ref, Region, Replace, Scope,
+        Status, Tags, Unmanaged, Unordered, Verb, Want,
     },
     topology::{Architecture, Model, ServiceMember},
 };
