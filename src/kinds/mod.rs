@@ -7,23 +7,6 @@ use crate::resource::{Erased, Kinds};
 
 mod wiring;
 
-/// What the kinds of RDS give, until they are here.
-pub mod rds {
-    pub mod cluster {
-        crate::outputs! { "rds.cluster": ClusterEndpoint = "endpoint", ClusterReaderEndpoint = "reader_endpoint", ClusterPort = "port" }
-    }
-    pub mod global_cluster {
-        crate::outputs! { "rds.global_cluster": GlobalClusterEndpoint = "endpoint" }
-    }
-    pub mod instance {
-        crate::outputs! { "rds.instance": InstanceClusterEndpoint = "cluster_endpoint" }
-        pub struct Instance;
-        impl Instance {
-            pub const NAME: &'static str = "rds.instance";
-        }
-    }
-}
-
 /// Declares a module for every line and registers its kind. `ec2 { vpc::Vpc }` is the type `Vpc` in `kinds/ec2/vpc.rs`.
 ///
 /// rustfmt does not follow modules declared by a macro; these files are formatted with `cargo fmt -- src/kinds/*/*.rs`.
@@ -83,6 +66,13 @@ kinds! {
         health_check::HealthCheck,
         record::Record,
         validation_record::ValidationRecord,
+    }
+    rds {
+        subnet_group::SubnetGroup,
+        cluster_parameter_group::ClusterParameterGroup,
+        global_cluster::GlobalCluster,
+        cluster::Cluster,
+        instance::Instance,
     }
     secretsmanager {
         secret::Secret,

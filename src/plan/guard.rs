@@ -96,9 +96,11 @@ fn unused(code: &'static str, message: String) -> Finding {
 }
 
 fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
-    let traits = kinds.get(&step.addr.kind).ok()?.traits();
+    let kind = kinds.get(&step.addr.kind).ok()?;
+    let traits = kind.traits();
     if !traits.data {
-        return None;
+        let found = step.found.as_ref().filter(|_| step.action == Action::Delete)?;
+        return kind.loses(found).map(|message| Refusal { addr: step.addr.clone(), message });
     }
     let message = match step.action {
         Action::Delete => "would be deleted with its data".to_owned(),

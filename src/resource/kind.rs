@@ -209,6 +209,11 @@ pub trait Kind: Send + Sync + 'static {
     fn tells(&self, _addr: &Addr, _outputs: &Outputs) -> Option<String> {
         None
     }
+    /// What would be lost with a found thing of a kind that holds no data itself, when it is deleted (the last instance of a cluster):
+    /// the end of a sentence that begins with its address. It then needs `--allow-data-loss`.
+    fn loses(&self, _found: &Found<Self::Spec>) -> Option<String> {
+        None
+    }
     /// What AWS keeps of a found thing that was removed, by design, a sentence for the reader; told when the run is over. `cx` is of
     /// the thing's scope, after its removal.
     fn leaves(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> Option<String> {
@@ -266,6 +271,7 @@ pub trait AnyKind: Send + Sync {
     fn posture(&self, model: &Model, found: &[Found<Doc>]) -> Vec<Posture>;
     fn leans(&self, found: &Found<Doc>) -> Leans;
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String>;
+    fn loses(&self, found: &Found<Doc>) -> Option<String>;
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
@@ -386,6 +392,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String> {
         self.0.tells(addr, outputs)
+    }
+
+    fn loses(&self, found: &Found<Doc>) -> Option<String> {
+        typed_found(found).ok().and_then(|found| self.0.loses(&found))
     }
 
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String> {

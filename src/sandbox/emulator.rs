@@ -46,7 +46,13 @@ const MINISTACK: Emulator = Emulator {
     name: "MiniStack",
     module: "ministack.app",
     serves: Serves::TheRest,
-    patches: concat!(include_str!("patches/ministack.py"), "\n\n", include_str!("patches/ministack_load_balancing.py")),
+    patches: concat!(
+        include_str!("patches/ministack.py"),
+        "\n\n",
+        include_str!("patches/ministack_load_balancing.py"),
+        "\n\n",
+        include_str!("patches/ministack_rds.py")
+    ),
     settings: |setup| {
         let scratch = setup.scratch.display();
         vec![

@@ -1,0 +1,102 @@
+//! How a cluster ends: it leaves its global cluster, that is seen to be done, and it is deleted; the writer's leaves a snapshot.
+//!
+//! Which one was the writer's is no longer to be seen once a cluster stands alone. So a secondary is labelled before it is detached: what
+//! stands alone without that label may be the only one with the data, whoever detached it, and is kept as a snapshot.
+use std::collections::BTreeMap;
+
+use aws_sdk_rds::types::DbCluster;
+use jiff::Timestamp;
+
+use super::{ADD_TAGS, DETACHING, KEPT_FROM, Membership, busy, change_tags, membership, snapshots, tag, tags};
+use crate::{
+    aws::errors::{fault, maybe},
+    resource::{Addr, Class, Cx, Fault},
+    topology::OnDestroy,
+};
+
+pub const DETACH: &str = "rds:RemoveFromGlobalCluster";
+pub const DELETE: &str = "rds:DeleteDBCluster";
+pub const SNAPSHOT: &str = "rds:CreateDBClusterSnapshot";
+
+/// What the names of a database's final snapshots begin with.
+#[must_use]
+pub fn snapshot_prefix(stack: &str, key: &str) -> String {
+    format!("{stack}-{key}-final-").to_lowercase()
+}
+
+/// One step towards the end of a cluster that is there and is not being deleted; contention while more are to come.
+///
+/// # Errors
+/// What AWS refused; contention until nothing more is to be sent.
+pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
+    let (Some(id), Some(arn)) = (now.db_cluster_identifier(), now.db_cluster_arn()) else {
+        return Err(Fault::bug("a cluster without a name"));
+    };
+    if let Some(of) = membership(&cx.afresh(), arn).await? {
+        return Err(detach(cx, addr, now, &of).await?);
+    }
+    let is_copy = tag(now.tag_list(), DETACHING).is_some();
+    let skips = cx.model.aurora.get(&*addr.name).is_some_and(|database| database.on_destroy == OnDestroy::Skip);
+    let ask = cx.fleet.region(cx.region()?).rds.delete_db_cluster().db_cluster_identifier(id);
+    if is_copy || skips {
+        return maybe(ask.skip_final_snapshot(true).send().await.map_err(fault(DELETE))).map(drop);
+    }
+    let name = format!("{}{}", snapshot_prefix(&cx.owner.stack, &addr.name), Timestamp::now().strftime("%Y%m%d%H%M%S"));
+    let ask = ask.skip_final_snapshot(false).final_db_snapshot_identifier(&name);
+    maybe(ask.send().await.map_err(fault(DELETE)))?;
+    label(cx, addr, id).await
+}
+
+/// Takes a cluster out of its global cluster. AWS does that behind the call, and the cluster is `available` all the while, so the next
+/// look is at the members again.
+async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Result<Fault, Fault> {
+    let (region, arn) = (cx.region()?, now.db_cluster_arn().unwrap_or_default());
+    let id = now.db_cluster_identifier().unwrap_or_default();
+    if let Some(word) = now.status().filter(|word| !super::is_settled(word)) {
+        return Ok(busy(DETACH, id, word));
+    }
+    if of.is_writer && !of.others.is_empty() {
+        let others: Vec<&str> = of.others.iter().map(|arn| super::name_in(arn)).collect();
+        return Ok(Fault::new(DETACH, Class::Contention, format!("{} still copies from {addr}", others.join(", "))));
+    }
+    if !of.is_writer && tag(now.tag_list(), DETACHING).is_none() {
+        let label = BTreeMap::from([(DETACHING.to_owned(), of.global.clone())]);
+        change_tags(cx, region, arn, (label, Vec::new())).await?;
+    }
+    let asked = format!("{arn} leaves");
+    if cx.asked.of(&asked).is_some() {
+        return Ok(Fault::new(DETACH, Class::Contention, format!("{id} is still a member of {}", of.global)));
+    }
+    let ask = cx.fleet.region(region).rds.remove_from_global_cluster().global_cluster_identifier(&of.global).db_cluster_identifier(arn);
+    match ask.send().await.map_err(fault(DETACH)) {
+        Err(refused) if refused.class != Class::NotFound => return Err(refused),
+        _ => cx.asked.remember(&asked, &of.global),
+    }
+    Ok(Fault::new(DETACH, Class::Contention, format!("{id} is leaving {}", of.global)))
+}
+
+/// Labels the final snapshots of a cluster with the stack they come from; a call that deletes a cluster cannot do that. Repeated
+/// until it is done, also when the cluster is on its way out already.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
+    let region = cx.region()?;
+    for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, &addr.name)).await? {
+        let (Some(name), Some(arn)) = (snapshot.db_cluster_snapshot_identifier(), snapshot.db_cluster_snapshot_arn()) else { continue };
+        cx.asked.remember(&format!("{cluster} snapshot"), name);
+        if tag(snapshot.tag_list(), KEPT_FROM).is_some() {
+            continue;
+        }
+        let set = tags(BTreeMap::from([(KEPT_FROM.to_owned(), cx.owner.stack.clone())]));
+        let ask = cx.fleet.region(region).rds.add_tags_to_resource().resource_name(arn).set_tags(Some(set));
+        ask.send().await.map_err(fault(ADD_TAGS))?;
+    }
+    Ok(())
+}
+
+/// The final snapshot that this run left of a cluster.
+#[must_use]
+pub fn left(cx: &Cx, cluster: &str) -> Option<String> {
+    cx.asked.of(&format!("{cluster} snapshot")).map(|(name, _)| name)
+}

@@ -1,0 +1,546 @@
+//! The clusters of an Aurora global database: one in each of its regions, each seen from its own region.
+//!
+//! Which one is the writer's is read from the global cluster's members (field guide 4.6). Only where there is no member yet does the
+//! file's `writer` say which is made first, with the login; every other one joins as a copy, without login and database name, once the
+//! writer has an instance (field guide 4.4). They go the other way round: a copy leaves the global cluster, that is seen to be done,
+//! and it is deleted; the writer's goes last.
+use aws_sdk_rds::types::{DbCluster, WriteForwardingStatus};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    cluster_parameter_group::ClusterParameterGroupName,
+    global_cluster::{self, GlobalClusterId},
+    instance::{self, InstanceCluster},
+    subnet_group::SubnetGroupName,
+};
+use crate::{
+    aws::{
+        databases::{
+            self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, DESCRIBE_INSTANCES, ENCRYPTED_BY, Membership, REMOVE_TAGS, cluster_name,
+            ending, major, name_in, region_of, tag,
+        },
+        errors::fault,
+        secrets::{self, PASSWORD_FROM},
+        tags::addr_of,
+    },
+    kinds::{
+        ec2::security_group::{SecurityGroupId, of_database},
+        secretsmanager::secret::{Secret, SecretVersion},
+    },
+    outputs,
+    resource::{
+        Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Leans, Life, Outputs, Owner, Patience, Posture, Ref, Region, Scope,
+        Status, Tags, Unmanaged, Unordered, Verb, Want,
+    },
+    topology::{Aurora, AuroraCapacity, AuroraEncryption, AuroraMember, Model},
+};
+
+outputs! { "rds.cluster":
+    /// The identifier of a cluster, which is its name.
+    ClusterId = "id",
+    /// Its ARN.
+    ClusterArn = "arn",
+    /// Where its own writer instance answers; in a secondary, one that passes writes on.
+    ClusterEndpoint = "endpoint",
+    /// Where its readers answer.
+    ClusterReaderEndpoint = "reader_endpoint",
+    /// The port that it listens on.
+    ClusterPort = "port",
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    pub name: String,
+    /// Nothing of one that stands alone: it was detached and cannot join again.
+    pub global_cluster: Option<Ref<GlobalClusterId>>,
+    pub engine: String,
+    pub engine_version: String,
+    pub master_username: String,
+    pub subnet_group: Ref<SubnetGroupName>,
+    pub parameter_group: Ref<ClusterParameterGroupName>,
+    pub security_groups: Unordered<Ref<SecurityGroupId>>,
+    /// `aws_managed`, or the ARN of a key.
+    pub encryption: String,
+    pub backup_retention_days: i32,
+    pub deletion_protection: bool,
+    /// The least and the most of Serverless v2, in half capacity units; left alone where instances have a class of their own, because
+    /// AWS does not take it away again.
+    pub half_capacity_units: Unmanaged<Option<[u32; 2]>>,
+    /// Whether a secondary passes writes on. The writer has nothing to pass on and reads as wanted.
+    pub write_forwarding: bool,
+    /// The version of the secret that the password was set from.
+    pub password_from: Unmanaged<Ref<SecretVersion>>,
+    /// `writer` or `secondary`.
+    pub role: Unmanaged<String>,
+    /// The instances of the writer's cluster, which a secondary copies.
+    pub copies: Unmanaged<Ref<InstanceCluster>>,
+    /// The ARNs of the other members.
+    pub others: Unmanaged<Vec<String>>,
+    /// Instances that take changed parameters only with a reboot.
+    pub waits_for_reboot: Unmanaged<Vec<String>>,
+    pub tags: Tags,
+}
+
+/// `rds.cluster`.
+pub struct Cluster;
+
+const CREATE: &str = "rds:CreateDBCluster";
+const MODIFY: &str = "rds:ModifyDBCluster";
+/// The alias of the key that AWS manages for RDS; given by name, because a copy of an encrypted cluster needs a key of its own region
+/// (field guide 4.4 item 3).
+const MANAGED_KEY: &str = "alias/aws/rds";
+const AWS_MANAGED: &str = "aws_managed";
+
+impl Cluster {
+    /// The address of a database's cluster in a region.
+    #[must_use]
+    pub fn address(region: &Region, key: &str) -> Addr {
+        Addr::regional(region, Self::NAME, key)
+    }
+
+    /// Whether something of a cluster may go: not when it is the writer's and others stay, because AWS refuses its removal and what is
+    /// gone by then is gone.
+    ///
+    /// # Errors
+    /// Others stay: somebody has to switch over first.
+    pub fn may_go(cx: &Cx, addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
+        let Some(of) = of.filter(|of| of.is_writer && cx.removing.contains(addr)) else { return Ok(()) };
+        let stays = |arn: &&String| region_of(arn).is_none_or(|region| !cx.removing.contains(&Self::address(&region, &addr.name)));
+        let staying: Vec<&str> = of.others.iter().filter(stays).map(|arn| name_in(arn)).collect();
+        if staying.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{addr} is the writer of {} and {} would be left: switch over to one of those first (`aws rds switchover-global-cluster`)",
+            of.global,
+            staying.join(", ")
+        );
+        Err(Fault::new(ending::DELETE, Class::Invalid, message))
+    }
+
+    fn outputs(seen: &DbCluster) -> Outputs {
+        Outputs::of::<ClusterId>(seen.db_cluster_identifier().unwrap_or_default())
+            .with::<ClusterArn>(seen.db_cluster_arn().unwrap_or_default())
+            .with::<ClusterEndpoint>(seen.endpoint().unwrap_or_default())
+            .with::<ClusterReaderEndpoint>(seen.reader_endpoint().unwrap_or_default())
+            .with::<ClusterPort>(seen.port().unwrap_or_default().to_string())
+    }
+
+    async fn found(cx: &Cx, seen: &DbCluster) -> Result<Option<Found<Spec>>, Fault> {
+        let region = cx.region()?;
+        let (Some(name), Some(arn)) = (seen.db_cluster_identifier(), seen.db_cluster_arn()) else { return Ok(None) };
+        let marks = databases::marks(seen.tag_list());
+        let marked = addr_of(cx, Self::NAME, &marks);
+        let of_file = |(key, database): (&'_ String, &'_ Aurora)| {
+            let is_named = database.members.contains_key(region) && cluster_name(&cx.owner.stack, key, region) == name;
+            is_named.then(|| Self::address(region, key))
+        };
+        let ours = marked.is_some();
+        let Some(addr) = marked.or_else(|| cx.model.aurora.iter().find_map(of_file)) else { return Ok(None) };
+        let of = databases::membership(cx, arn).await?;
+        let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
+        let database = cx.model.aurora.get(&*addr.name);
+        let here = database.and_then(|database| database.members.get(region));
+        let wanted_user = database.map(|database| &*database.master_username);
+        let user = seen.master_username().filter(|user| is_writer && !user.is_empty()).or(wanted_user).unwrap_or_default();
+        let forwards = seen.global_write_forwarding_requested() == Some(true)
+            || matches!(seen.global_write_forwarding_status(), Some(WriteForwardingStatus::Enabled | WriteForwardingStatus::Enabling));
+        let groups = seen.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
+        let scaling = seen.serverless_v2_scaling_configuration();
+        let scaling = scaling.and_then(|scaling| Some([half(scaling.min_capacity()?), half(scaling.max_capacity()?)]));
+        let writer = of.as_ref().filter(|of| !of.is_writer).and_then(|of| of.writer.as_deref());
+        let copies = writer.and_then(|arn| Some(Ref::is(&Scope::from(&region_of(arn)?), arn)));
+        let reboot = seen.db_cluster_members().iter().filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
+        let encryption = tag(seen.tag_list(), ENCRYPTED_BY).filter(|_| seen.storage_encrypted() == Some(true)).or(seen.kms_key_id());
+        let spec = Spec {
+            name: name.to_owned(),
+            global_cluster: of.as_ref().map(|of| Ref::is(&Scope::Global, &of.global)),
+            engine: seen.engine().unwrap_or_default().to_owned(),
+            engine_version: seen.engine_version().unwrap_or_default().to_owned(),
+            master_username: user.to_owned(),
+            subnet_group: Ref::is(&cx.scope, seen.db_subnet_group().unwrap_or_default()),
+            parameter_group: Ref::is(&cx.scope, seen.db_cluster_parameter_group().unwrap_or_default()),
+            security_groups: Unordered(groups.map(|id| Ref::is(&cx.scope, id)).collect()),
+            encryption: encryption.unwrap_or("none").to_owned(),
+            backup_retention_days: seen.backup_retention_period().unwrap_or_default(),
+            deletion_protection: seen.deletion_protection() == Some(true),
+            half_capacity_units: Unmanaged::Managed(scaling),
+            write_forwarding: if is_writer { here.map_or(forwards, |here| here.write_forwarding) } else { forwards },
+            password_from: Unmanaged::Managed(Ref::is(&cx.scope, tag(seen.tag_list(), PASSWORD_FROM).unwrap_or_default())),
+            role: Unmanaged::Managed(if is_writer { "writer" } else { "secondary" }.to_owned()),
+            copies: copies.map_or(Unmanaged::Any, Unmanaged::Managed),
+            others: Unmanaged::Managed(of.as_ref().map(|of| of.others.clone()).unwrap_or_default()),
+            waits_for_reboot: Unmanaged::Managed(reboot.filter_map(|one| one.db_instance_identifier().map(str::to_owned)).collect()),
+            tags: marks.tags,
+        };
+        // The order of removal of a lane: what is oldest goes last, and the writer's has no age.
+        let is_last = of.as_ref().is_some_and(|of| of.is_writer);
+        let born = databases::at(seen.cluster_create_time()).filter(|_| !is_last);
+        let life = databases::life_of(seen.status().unwrap_or_default());
+        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs: Self::outputs(seen), life, ours, born }))
+    }
+
+    fn spec(model: &Model, key: &str, database: &Aurora, region: &Region, member: &AuroraMember) -> Spec {
+        let (scope, name) = (Scope::from(region), cluster_name(&model.stack, key, region));
+        Spec {
+            global_cluster: Some(Ref::to(&Scope::Global, key)),
+            engine: database.engine.as_str().to_owned(),
+            engine_version: database.engine_version.clone(),
+            master_username: database.master_username.clone(),
+            subnet_group: Ref::to(&scope, key),
+            parameter_group: Ref::to(&scope, key),
+            security_groups: Unordered(vec![Ref::to(&scope, &of_database(key))]),
+            encryption: match &member.encryption {
+                AuroraEncryption::AwsManaged => AWS_MANAGED.to_owned(),
+                AuroraEncryption::Key(arn) => arn.clone(),
+            },
+            backup_retention_days: i32::try_from(member.backup_retention_days).unwrap_or(i32::MAX),
+            deletion_protection: member.deletion_protection,
+            half_capacity_units: match member.capacity {
+                AuroraCapacity::Class(_) => Unmanaged::Any,
+                AuroraCapacity::Serverless { min, max } => Unmanaged::Managed(Some([min, max])),
+            },
+            write_forwarding: member.write_forwarding,
+            password_from: Unmanaged::Managed(Ref::to(&scope, &secrets::address_name(key))),
+            role: Unmanaged::Any,
+            copies: Unmanaged::Any,
+            others: Unmanaged::Any,
+            waits_for_reboot: Unmanaged::Any,
+            tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name),
+            name,
+        }
+    }
+
+    /// Orders what is wanted of one database by the roles that were found: a copy is begun when the writer has an instance, minor
+    /// versions go up in the copies first (field guide 4.5), a password is set at the writer first.
+    fn ordered(key: &str, database: &Aurora, facts: &Facts, wants: &mut [Want<Spec>]) {
+        let (writer, _) = global_cluster::writer(key, database, facts);
+        let is_writers = |addr: &Addr| addr.region() == Some(&writer);
+        let found = |addr: &Addr| facts.found.get(addr).filter(|found| found.ours);
+        let upgrades = |addr: &Addr| {
+            found(addr).and_then(|found| found.spec.get("engine_version")?.as_str()).is_some_and(|now| now != database.engine_version)
+        };
+        let secret = |region: &Region| Addr::regional(region, Secret::NAME, &secrets::address_name(key));
+        let version = facts.found.get(&secret(&writer)).and_then(|found| found.outputs.get("version"));
+        let password = found(&Self::address(&writer, key)).and_then(|found| found.spec.pointer("/password_from/$ref/is")?.as_str());
+        let is_stale = password.is_some() && password != version;
+        let upgrading = wants.iter().any(|want| upgrades(&want.addr));
+        let copies: Vec<Addr> =
+            wants.iter().map(|want| want.addr.clone()).filter(|addr| !is_writers(addr) && found(addr).is_some()).collect();
+        let unseen = global_cluster::members(key, facts).into_iter();
+        let mut unseen = unseen.filter(|region| database.members.contains_key(region) && found(&Self::address(region, key)).is_none());
+        let unseen = unseen.next();
+        let has_instance = |addr: &Addr| addr.region().is_some_and(|region| found_instance(key, region, facts));
+        let headless = copies.iter().find(|addr| upgrades(addr) && !has_instance(addr)).cloned();
+        for want in wants {
+            if is_writers(&want.addr) && upgrading {
+                want.after.extend(copies.iter().cloned());
+                let region = unseen.as_ref().map(|region| format!("the cluster in {region} goes first, and it cannot be seen now"));
+                let stuck = headless.as_ref().map(|addr| format!("{addr} goes first, and cannot"));
+                want.hold = region.or(stuck).filter(|_| upgrades(&want.addr));
+            } else if !is_writers(&want.addr) && found(&want.addr).is_none() {
+                want.after.push(instance::first_of_writer(key, database, facts));
+            } else if headless.as_ref() == Some(&want.addr) {
+                want.hold = Some("AWS upgrades a cluster only when it has an instance: give it `instances: 1` for the upgrade".to_owned());
+            } else if !is_writers(&want.addr) && is_stale {
+                // Both at once would go in a circle: the label of a copy then follows with the next plan.
+                if upgrading {
+                    want.spec.password_from = Unmanaged::Any;
+                } else {
+                    want.after.push(Self::address(&writer, key));
+                }
+            }
+        }
+    }
+
+    /// Sets the password from the secret, and then says so. A copy has its writer's and is only told.
+    async fn set_password(cx: &Cx, addr: &Addr, now: &DbCluster, is_writer: bool) -> Result<(), Fault> {
+        let (region, login) = (cx.region()?, secrets::login(cx, &addr.name).await?);
+        if is_writer {
+            let id = now.db_cluster_identifier().unwrap_or_default();
+            let ask = cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(id).apply_immediately(true);
+            ask.master_user_password(login.password()).send().await.map_err(fault(MODIFY))?;
+        }
+        let label = [(PASSWORD_FROM.to_owned(), login.version)].into();
+        databases::change_tags(cx, region, now.db_cluster_arn().unwrap_or_default(), (label, Vec::new())).await
+    }
+}
+
+fn found_instance(key: &str, region: &Region, facts: &Facts) -> bool {
+    facts.found.contains_key(&instance::Instance::address(region, key, 1))
+}
+
+/// Capacity units as halves of one: Aurora knows no smaller steps.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 256 units (field guide 4.3 item 3)")]
+fn half(units: f64) -> u32 {
+    (units * 2.0).round() as u32
+}
+
+fn scaling([min, max]: [u32; 2]) -> aws_sdk_rds::types::ServerlessV2ScalingConfiguration {
+    let units = |half: u32| f64::from(half) / 2.0;
+    aws_sdk_rds::types::ServerlessV2ScalingConfiguration::builder().min_capacity(units(min)).max_capacity(units(max)).build()
+}
+
+impl Kind for Cluster {
+    type Spec = Spec;
+    const NAME: &'static str = "rds.cluster";
+    const FIXED: &'static [&'static str] = &["name", "global_cluster", "engine", "master_username", "subnet_group", "encryption"];
+    /// Terraform waits two hours for a cluster, and 90 minutes for an upgrade; a copy takes as long as its data (field guide 4.2 item 4,
+    /// 4.3 item 4, 4.4 item 4).
+    const PATIENCE: Patience = Patience::of(15, 120, 120);
+    const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
+        (Verb::Observe, &[DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL]),
+        (
+            Verb::Create,
+            &[CREATE, ADD_TAGS, "secretsmanager:GetSecretValue", "iam:CreateServiceLinkedRole", "kms:DescribeKey", "kms:CreateGrant"],
+        ),
+        (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS, "secretsmanager:GetSecretValue"]),
+        (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, "rds:DescribeDBClusterSnapshots", ADD_TAGS, DESCRIBE_INSTANCES]),
+    ];
+    const DATA: bool = true;
+    const GUARDED: &'static [&'static str] = &["deletion_protection"];
+    const PROTECTION: Option<&'static str> = Some("deletion_protection");
+    const UNFINISHED: bool = true;
+
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
+        let mut wants = Vec::new();
+        for (key, database) in &model.aurora {
+            let want = |(region, member)| Want::new(Self::address(region, key), Self::spec(model, key, database, region, member));
+            let mut members: Vec<Want<Spec>> = database.members.iter().map(want).collect();
+            Self::ordered(key, database, facts, &mut members);
+            wants.extend(members);
+        }
+        wants
+    }
+
+    async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
+        let mut found = Vec::new();
+        for seen in databases::clusters(cx, cx.region()?).await?.iter() {
+            found.extend(Self::found(cx, seen).await?);
+        }
+        Ok(found)
+    }
+
+    /// The name is unique in the region: "already exists" with our mark is success. The role is the one that is free *now*.
+    async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
+        let (region, spec) = (cx.region()?, &want.spec);
+        let Some(global) = &spec.global_cluster else { return Err(Fault::bug("a cluster without a global cluster")) };
+        let Some(global) = databases::global(&cx.afresh(), global.get()?).await? else {
+            return Err(Fault::new(CREATE, Class::NotFound, "its global cluster is not there yet"));
+        };
+        let ask = cx.fleet.region(region).rds.create_db_cluster().db_cluster_identifier(&spec.name);
+        let ask = ask.global_cluster_identifier(global.global_cluster_identifier().unwrap_or_default());
+        let ask = ask.engine(&spec.engine).engine_version(&spec.engine_version).db_subnet_group_name(spec.subnet_group.get()?);
+        let ask = ask.db_cluster_parameter_group_name(spec.parameter_group.get()?);
+        let groups = spec.security_groups.0.iter().map(|group| group.get().map(str::to_owned)).collect::<Result<_, _>>()?;
+        let ask = ask.set_vpc_security_group_ids(Some(groups)).storage_encrypted(true);
+        let ask = ask.backup_retention_period(spec.backup_retention_days).deletion_protection(spec.deletion_protection);
+        let is_managed = spec.encryption == AWS_MANAGED;
+        let ask = ask.kms_key_id(if is_managed { MANAGED_KEY } else { &*spec.encryption });
+        let ask = match spec.half_capacity_units {
+            Unmanaged::Managed(Some(units)) => ask.serverless_v2_scaling_configuration(scaling(units)),
+            _ => ask,
+        };
+        let mut tags = cx.owner.to_send(&want.addr, &spec.tags);
+        if is_managed {
+            tags.insert(ENCRYPTED_BY.to_owned(), AWS_MANAGED.to_owned());
+        }
+        let ask = match (databases::writer_of(&global), global.global_cluster_members().is_empty()) {
+            (None, false) => return Err(databases::busy(CREATE, "the global cluster", "between two writers")),
+            (None, true) => {
+                let database = cx.model.aurora.get(&*want.addr.name);
+                if let Some(first) = database.map(|database| &database.writer).filter(|first| *first != region) {
+                    return Err(Fault::new(CREATE, Class::Contention, format!("the cluster in {first} is made first")));
+                }
+                let login = secrets::login(cx, &want.addr.name).await?;
+                let name = database.and_then(|database| database.database_name.clone());
+                let ask = ask.master_username(&login.username).master_user_password(login.password()).set_database_name(name);
+                tags.insert(PASSWORD_FROM.to_owned(), login.version);
+                ask
+            }
+            (Some(arn), _) => {
+                // The login came with the writer, and so did the version that it was set from.
+                let Some(at) = region_of(arn) else { return Err(Fault::bug(format!("no region in {arn}"))) };
+                let writer = databases::cluster(cx, &at, name_in(arn)).await?;
+                let version = writer.as_ref().and_then(|writer| tag(writer.tag_list(), PASSWORD_FROM));
+                tags.extend(version.map(|version| (PASSWORD_FROM.to_owned(), version.to_owned())));
+                ask.set_enable_global_write_forwarding(spec.write_forwarding.then_some(true))
+            }
+        };
+        ask.set_tags(Some(databases::tags(tags))).send().await.map_err(fault(CREATE))?;
+        Ok(spec.name.clone())
+    }
+
+    /// Versions go up alone, and so does the password; everything else goes in one call. What AWS is busy with is waited for by name.
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
+        let (region, spec) = (cx.region()?, &want.spec);
+        let Some(now) = databases::cluster(cx, region, &found.id).await? else {
+            return Err(Fault::new(DESCRIBE_CLUSTERS, Class::NotFound, format!("{} is not there", found.id)));
+        };
+        if let Life::Making(word) = databases::life_of(now.status().unwrap_or_default()) {
+            return Err(databases::busy(MODIFY, &found.id, &word));
+        }
+        let arn = now.db_cluster_arn().unwrap_or_default();
+        let of = databases::membership(&cx.afresh(), arn).await?;
+        let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
+        databases::change_tags(cx, region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &spec.tags)).await?;
+        let ask = || cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(&found.id).apply_immediately(true);
+        let version = now.engine_version().unwrap_or_default();
+        if version != spec.engine_version {
+            if major(&spec.engine, version) != major(&spec.engine, &spec.engine_version) {
+                return Err(Fault::new(MODIFY, Class::Contention, "the global cluster has not reached it with its new version"));
+            }
+            return ask().engine_version(&spec.engine_version).send().await.map_err(fault(MODIFY)).map(drop);
+        }
+        if changes.iter().any(|change| change.is_under("password_from"))
+            && let Unmanaged::Managed(from) = &spec.password_from
+            && tag(now.tag_list(), PASSWORD_FROM) != Some(from.get()?)
+        {
+            Self::set_password(cx, &want.addr, &now, is_writer).await?;
+        }
+        let differs = |path: &str| changes.iter().any(|change| change.is_under(path));
+        let paths = [
+            "parameter_group",
+            "security_groups",
+            "backup_retention_days",
+            "deletion_protection",
+            "half_capacity_units",
+            "write_forwarding",
+        ];
+        if !paths.iter().any(|path| differs(path)) {
+            return Ok(());
+        }
+        let mut ask = ask();
+        if differs("parameter_group") {
+            ask = ask.db_cluster_parameter_group_name(spec.parameter_group.get()?);
+        }
+        if differs("security_groups") {
+            let groups = spec.security_groups.0.iter().map(|group| group.get().map(str::to_owned)).collect::<Result<_, _>>()?;
+            ask = ask.set_vpc_security_group_ids(Some(groups));
+        }
+        if differs("backup_retention_days") {
+            ask = ask.backup_retention_period(spec.backup_retention_days);
+        }
+        if differs("deletion_protection") {
+            ask = ask.deletion_protection(spec.deletion_protection);
+        }
+        if let Unmanaged::Managed(Some(units)) = spec.half_capacity_units
+            && differs("half_capacity_units")
+        {
+            ask = ask.serverless_v2_scaling_configuration(scaling(units));
+        }
+        if differs("write_forwarding") && !is_writer {
+            ask = ask.enable_global_write_forwarding(spec.write_forwarding);
+        }
+        ask.send().await.map_err(fault(MODIFY)).map(drop)
+    }
+
+    async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
+        let region = cx.region()?;
+        let Some(now) = databases::cluster(cx, region, &found.id).await? else {
+            return ending::label(cx, &found.addr, &found.id).await;
+        };
+        if now.status() == Some("deleting") {
+            return ending::label(cx, &found.addr, &found.id).await;
+        }
+        let of = databases::membership(&cx.afresh(), now.db_cluster_arn().unwrap_or_default()).await?;
+        Self::may_go(cx, &found.addr, of.as_ref())?;
+        if !now.db_cluster_members().is_empty() {
+            return Err(Fault::new(ending::DELETE, Class::InUse, "it still has instances"));
+        }
+        ending::end(cx, &found.addr, &now).await
+    }
+
+    /// A copy is there when the members say so, too; one that is being made shows among them late (field guide 4.2 item 4).
+    async fn status(&self, cx: &Cx, addr: &Addr, id: &str) -> Result<Status, Fault> {
+        let Some(now) = databases::cluster(cx, cx.region()?, id).await? else { return Ok(Status::Gone) };
+        let word = now.status().unwrap_or_default();
+        match databases::life_of(word) {
+            Life::Broken(word) => return Ok(Status::Failed(word)),
+            Life::Making(word) | Life::Leaving(word) => return Ok(Status::Settling(word)),
+            Life::Ready => {}
+        }
+        if now.pending_modified_values().is_some_and(|pending| pending.master_user_password().is_some()) {
+            return Ok(Status::Settling("the password is being set".to_owned()));
+        }
+        if cx.removing.contains(addr) {
+            return Ok(Status::Ready(Self::outputs(&now)));
+        }
+        let of = databases::membership(&cx.afresh(), now.db_cluster_arn().unwrap_or_default()).await?;
+        Ok(match of {
+            None => Status::Settling("not a member of the global cluster yet".to_owned()),
+            Some(Membership { is_writer: false, synchronization: Some(word), .. }) if word != "connected" => Status::Settling(word),
+            Some(_) => Status::Ready(Self::outputs(&now)),
+        })
+    }
+
+    fn lane(&self, addr: &Addr, _: &Spec) -> Option<String> {
+        Some(format!("global-cluster/{}", addr.name))
+    }
+
+    fn also_in(&self, found: &Found<Spec>) -> Vec<Region> {
+        match &found.spec.others {
+            Unmanaged::Managed(arns) if found.ours => arns.iter().filter_map(|arn| region_of(arn)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The writer's goes when no copy is left, also none in a region that does not answer.
+    fn leans(&self, found: &Found<Spec>) -> Leans {
+        let (Unmanaged::Managed(role), Unmanaged::Managed(others)) = (&found.spec.role, &found.spec.others) else {
+            return Leans::OnNothing;
+        };
+        match &others.iter().filter_map(|arn| region_of(arn)).collect::<Vec<_>>()[..] {
+            [one] if role == "writer" => Leans::On(one.clone()),
+            [_, _, ..] if role == "writer" => Leans::OnAll,
+            _ => Leans::OnNothing,
+        }
+    }
+
+    /// Members that neither the file names nor our mark covers, and what waits for a reboot, which mrctl never does by itself.
+    fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
+        let mut posture = Vec::new();
+        let known: Vec<&str> = found.iter().filter(|one| one.ours).filter_map(|one| one.outputs.get("arn")).collect();
+        let mut foreign = std::collections::BTreeMap::new();
+        for one in found.iter().filter(|one| one.ours) {
+            if let Unmanaged::Managed(instances) = &one.spec.waits_for_reboot
+                && !instances.is_empty()
+            {
+                let message = format!("{} take changed parameters only with a reboot", instances.join(", "));
+                let (none, all) = (serde_json::json!([]), serde_json::json!(instances));
+                posture.push(Posture::new("reboot", one.addr.clone(), none, all, message));
+            }
+            let Unmanaged::Managed(others) = &one.spec.others else { continue };
+            let members = model.aurora.get(&*one.addr.name).map(|database| &database.members);
+            for arn in others.iter().filter(|arn| !known.contains(&arn.as_str())) {
+                let Some(region) = region_of(arn).filter(|region| members.is_none_or(|members| !members.contains_key(region))) else {
+                    continue;
+                };
+                foreign.insert(Self::address(&region, &one.addr.name), arn.clone());
+            }
+        }
+        let item = |(addr, arn): (Addr, String)| {
+            let message = format!("{arn} is a member of the global cluster and not this stack's; it is left alone");
+            Posture::new("member", addr, serde_json::Value::Null, serde_json::json!(arn), message)
+        };
+        posture.extend(foreign.into_iter().map(item));
+        posture
+    }
+
+    fn leaves(&self, cx: &Cx, found: &Found<Spec>) -> Option<String> {
+        ending::left(cx, &found.id).map(|name| format!("{}: snapshot {name} of {}", found.addr.scope, found.id))
+    }
+
+    /// Instances that are not this stack's, and those that are on their way out.
+    async fn holders(&self, cx: &Cx, found: &Found<Spec>) -> Result<Vec<Holder>, Fault> {
+        let all = databases::instances(cx, cx.region()?).await?;
+        let here = all.iter().filter(|one| one.db_cluster_identifier() == Some(&found.id));
+        let holder = |one: &aws_sdk_rds::types::DbInstance| {
+            let is_ours = databases::marks(one.tag_list()).stack.as_deref() == Some(&*cx.owner.stack);
+            let leaves = one.db_instance_status() == Some("deleting");
+            let what = format!("instance {}", one.db_instance_identifier().unwrap_or_default());
+            (leaves || !is_ours).then_some(Holder { what, leaves_by_itself: leaves })
+        };
+        Ok(here.filter_map(holder).collect())
+    }
+}

@@ -1,0 +1,253 @@
+//! Aurora global clusters: what holds a database's clusters together, and where its roles stand.
+//!
+//! It is made empty; the first cluster that names it becomes the writer (field guide 4.2 item 1). Who writes now is posture: it is
+//! read from the members and never a difference. A major version is changed here, for all members in one; a minor one in each cluster.
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::GlobalCluster as Seen;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    aws::{
+        databases::{self, ADD_TAGS, DESCRIBE_GLOBAL, REMOVE_TAGS, global_name, region_of, writer_of},
+        errors::{fault, maybe},
+        tags::addr_of,
+    },
+    outputs,
+    resource::{
+        Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Leans, Life, Outputs, Owner, Patience, Posture, Region, Scope, Scopes,
+        Status, Tags, Unmanaged, Verb, Want,
+    },
+    topology::{Aurora, Model},
+};
+
+outputs! { "rds.global_cluster":
+    /// The identifier of a global cluster, which is its name.
+    GlobalClusterId = "id",
+    /// The endpoint that always leads to the writer. It is there once there is one.
+    GlobalClusterEndpoint = "endpoint",
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    pub name: String,
+    pub engine: String,
+    /// `8.0`, `16`: what every member is upgraded to in one.
+    pub major_version: String,
+    pub database_name: Option<String>,
+    pub encrypted: bool,
+    pub deletion_protection: bool,
+    /// Where the writer is now.
+    pub writer: Unmanaged<Option<Region>>,
+    /// Where it has clusters, whoever made them.
+    pub members: Unmanaged<BTreeSet<Region>>,
+    pub tags: Tags,
+}
+
+/// `rds.global_cluster`.
+pub struct GlobalCluster;
+
+const CREATE: &str = "rds:CreateGlobalCluster";
+const MODIFY: &str = "rds:ModifyGlobalCluster";
+const DELETE: &str = "rds:DeleteGlobalCluster";
+
+/// The region of a database's writer: where it was found, else where the file begins it. The second is whether it was found.
+#[must_use]
+pub fn writer(key: &str, database: &Aurora, facts: &Facts) -> (Region, bool) {
+    let addr = GlobalCluster::address(key);
+    let found = facts.found_field(&addr, "writer").map(Region::new);
+    let is_found = found.is_some();
+    (found.unwrap_or_else(|| database.writer.clone()), is_found)
+}
+
+/// The regions that the found global cluster has clusters in.
+#[must_use]
+pub fn members(key: &str, facts: &Facts) -> BTreeSet<Region> {
+    let found = facts.found.get(&GlobalCluster::address(key)).and_then(|found| found.spec.get("members")?.as_array());
+    found.into_iter().flatten().filter_map(|region| Some(Region::new(region.as_str()?))).collect()
+}
+
+impl GlobalCluster {
+    /// The address of a database's global cluster.
+    #[must_use]
+    pub fn address(key: &str) -> Addr {
+        Addr { scope: Scope::Global, kind: Self::NAME.into(), name: key.into() }
+    }
+
+    fn outputs(seen: &Seen) -> Outputs {
+        let outputs = Outputs::of::<GlobalClusterId>(seen.global_cluster_identifier().unwrap_or_default());
+        let endpoint = seen.endpoint().filter(|endpoint| !endpoint.is_empty());
+        endpoint.into_iter().fold(outputs, |outputs, endpoint| outputs.with::<GlobalClusterEndpoint>(endpoint))
+    }
+
+    fn found(cx: &Cx, seen: &Seen) -> Option<Found<Spec>> {
+        let name = seen.global_cluster_identifier()?;
+        let marks = databases::marks(seen.tag_list());
+        let marked = addr_of(cx, Self::NAME, &marks);
+        let wanted_at = cx.model.aurora.keys().find(|key| global_name(&cx.owner.stack, key) == name).map(|key| Self::address(key));
+        let (addr, ours) = (marked.clone().or(wanted_at)?, marked.is_some());
+        let arns = seen.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
+        let engine = seen.engine().unwrap_or_default().to_owned();
+        let spec = Spec {
+            name: name.to_owned(),
+            major_version: databases::major(&engine, seen.engine_version().unwrap_or_default()),
+            engine,
+            database_name: seen.database_name().filter(|name| !name.is_empty()).map(str::to_owned),
+            encrypted: seen.storage_encrypted() == Some(true),
+            deletion_protection: seen.deletion_protection() == Some(true),
+            writer: Unmanaged::Managed(writer_of(seen).and_then(region_of)),
+            members: Unmanaged::Managed(arns.filter_map(region_of).collect()),
+            tags: marks.tags,
+        };
+        let life = databases::life_of(seen.status().unwrap_or_default());
+        Some(Found { addr, id: name.to_owned(), spec, outputs: Self::outputs(seen), life, ours, born: None })
+    }
+
+    /// A region that answers for the global cluster: one of those that it has, or else one of the file.
+    fn region(cx: &Cx, seen: Option<&Seen>) -> Result<Region, Fault> {
+        let of_writer = seen.and_then(writer_of).and_then(region_of);
+        let reachable = |region: &Region| cx.regions.is_empty() || cx.regions.contains(region);
+        let members = seen.into_iter().flat_map(|seen| seen.global_cluster_members()).filter_map(|one| region_of(one.db_cluster_arn()?));
+        let mut all = of_writer.into_iter().chain(members).chain(cx.model.regions.keys().cloned()).chain(cx.regions.iter().cloned());
+        all.find(reachable).ok_or_else(|| Fault::bug("no region to ask about a global cluster"))
+    }
+}
+
+impl Kind for GlobalCluster {
+    type Spec = Spec;
+    const NAME: &'static str = "rds.global_cluster";
+    const SCOPES: Scopes = Scopes::Global;
+    const FIXED: &'static [&'static str] = &["name", "engine", "database_name", "encrypted"];
+    /// Terraform waits 30 minutes for a create and a delete, 90 for an upgrade of all members (field guide 4.2 item 4).
+    const PATIENCE: Patience = Patience::of(15, 90, 30);
+    const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
+        (Verb::Observe, &[DESCRIBE_GLOBAL]),
+        (Verb::Create, &[CREATE, ADD_TAGS]),
+        (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS]),
+        (Verb::Delete, &[DELETE]),
+    ];
+    const DATA: bool = true;
+    const GUARDED: &'static [&'static str] = &["deletion_protection"];
+    const PROTECTION: Option<&'static str> = Some("deletion_protection");
+    const UNFINISHED: bool = true;
+
+    fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
+        let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
+        let want = |(key, database): (&String, &Aurora)| {
+            let name = global_name(&model.stack, key);
+            let spec = Spec {
+                engine: database.engine.as_str().to_owned(),
+                major_version: databases::major(database.engine.as_str(), &database.engine_version),
+                database_name: database.database_name.clone(),
+                encrypted: true,
+                deletion_protection: database.members.get(&database.writer).is_some_and(|member| member.deletion_protection),
+                writer: Unmanaged::Any,
+                members: Unmanaged::Any,
+                tags: owner.wanted(&name),
+                name,
+            };
+            Want::new(Self::address(key), spec)
+        };
+        model.aurora.iter().map(want).collect()
+    }
+
+    async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
+        Ok(databases::globals(cx).await?.iter().filter_map(|seen| Self::found(cx, seen)).collect())
+    }
+
+    /// The name is unique in the account: "already exists" with our mark is success.
+    async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
+        let spec = &want.spec;
+        let database = cx.model.aurora.get(&*want.addr.name).ok_or_else(|| Fault::bug(format!("{} is not in the file", want.addr)))?;
+        let ask = cx.fleet.region(&Self::region(cx, None)?).rds.create_global_cluster().global_cluster_identifier(&spec.name);
+        let ask = ask.engine(&spec.engine).engine_version(&database.engine_version).set_database_name(spec.database_name.clone());
+        let ask = ask.storage_encrypted(spec.encrypted).deletion_protection(spec.deletion_protection);
+        let ask = ask.set_tags(Some(databases::tags(cx.owner.to_send(&want.addr, &spec.tags))));
+        ask.send().await.map_err(fault(CREATE))?;
+        Ok(spec.name.clone())
+    }
+
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
+        let Some(now) = databases::global(&cx.afresh(), &found.id).await? else {
+            return Err(Fault::new(DESCRIBE_GLOBAL, Class::NotFound, format!("{} is not there", found.id)));
+        };
+        if let Life::Making(word) = databases::life_of(now.status().unwrap_or_default()) {
+            return Err(databases::busy(MODIFY, &found.id, &word));
+        }
+        let region = Self::region(cx, Some(&now))?;
+        let arn = now.global_cluster_arn().unwrap_or_default();
+        databases::change_tags(cx, &region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &want.spec.tags)).await?;
+        let ask = || cx.fleet.region(&region).rds.modify_global_cluster().global_cluster_identifier(&found.id);
+        if now.deletion_protection() != Some(want.spec.deletion_protection) {
+            ask().deletion_protection(want.spec.deletion_protection).send().await.map_err(fault(MODIFY))?;
+        }
+        let major = databases::major(now.engine().unwrap_or_default(), now.engine_version().unwrap_or_default());
+        if major != want.spec.major_version {
+            let version = cx.model.aurora.get(&*want.addr.name).map(|database| database.engine_version.clone());
+            let ask = ask().set_engine_version(version).allow_major_version_upgrade(true);
+            ask.send().await.map_err(fault(MODIFY))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
+        let Some(now) = databases::global(&cx.afresh(), &found.id).await? else { return Ok(()) };
+        if now.status() == Some("deleting") {
+            return Ok(());
+        }
+        let ask = cx.fleet.region(&Self::region(cx, Some(&now))?).rds.delete_global_cluster().global_cluster_identifier(&found.id);
+        maybe(ask.send().await.map_err(fault(DELETE))).map(drop)
+    }
+
+    async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
+        let Some(now) = databases::global(&cx.afresh(), id).await? else { return Ok(Status::Gone) };
+        Ok(match databases::life_of(now.status().unwrap_or_default()) {
+            Life::Ready => Status::Ready(Self::outputs(&now)),
+            Life::Broken(word) => Status::Failed(word),
+            Life::Making(word) | Life::Leaving(word) => Status::Settling(word),
+        })
+    }
+
+    fn also_in(&self, found: &Found<Spec>) -> Vec<Region> {
+        match &found.spec.members {
+            Unmanaged::Managed(regions) if found.ours => regions.iter().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// AWS refuses its removal while a member is left, also one in a region that does not answer.
+    fn leans(&self, found: &Found<Spec>) -> Leans {
+        let Unmanaged::Managed(members) = &found.spec.members else { return Leans::OnNothing };
+        match members.iter().collect::<Vec<_>>()[..] {
+            [] => Leans::OnNothing,
+            [one] => Leans::On(one.clone()),
+            _ => Leans::OnAll,
+        }
+    }
+
+    /// A writer that was moved stays where it is.
+    fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
+        let moved = |found: &Found<Spec>| {
+            let database = model.aurora.get(&*found.addr.name).filter(|_| found.ours)?;
+            let Unmanaged::Managed(Some(now)) = &found.spec.writer else { return None };
+            let message = format!(
+                "{now} writes, where the file begins it in {}; it stays there, and editing `writer` does not move it",
+                database.writer
+            );
+            let (wanted, now_at) = (serde_json::json!(database.writer.as_str()), serde_json::json!(now.as_str()));
+            (*now != database.writer).then(|| Posture::new("writer", found.addr.clone(), wanted, now_at, message))
+        };
+        found.iter().filter_map(moved).collect()
+    }
+
+    /// Members that are not this stack's, and those whose detaching AWS has not finished.
+    async fn holders(&self, cx: &Cx, found: &Found<Spec>) -> Result<Vec<Holder>, Fault> {
+        let Some(now) = databases::global(cx, &found.id).await? else { return Ok(Vec::new()) };
+        let holder = |arn: &str| {
+            let region = region_of(arn)?;
+            let is_ours = databases::cluster_name(&cx.owner.stack, &found.addr.name, &region) == databases::name_in(arn);
+            Some(Holder { what: format!("cluster {} in {region}", databases::name_in(arn)), leaves_by_itself: is_ours })
+        };
+        Ok(now.global_cluster_members().iter().filter_map(|member| holder(member.db_cluster_arn()?)).collect())
+    }
+}
