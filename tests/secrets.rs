@@ -29,7 +29,7 @@ fn database(regions: &[&str], writer: &str, rest: &str) -> String {
 }
 
 /// Secrets Manager as anyone sees it.
-fn client(account: &str, region: &str) -> Client {
+pub fn client(account: &str, region: &str) -> Client {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(running().endpoint_of("Secrets Manager"))
