@@ -73,3 +73,20 @@ fn a_writer_whose_region_leaves_is_not_touched_before_somebody_switches_over() {
     assert!(clusters(&place, "us-east-1").is_empty());
     place.destroy("shop");
 }
+
+#[test]
+fn a_database_that_is_allowed_to_be_lost_is_begun_anew_where_the_file_says() {
+    let place = Place::new();
+    let text = database(&TWO, "eu-west-1", "    instances: 1\n    master_username: dbadmin\n");
+    apply(&place, &text);
+    switch_over(&place, "us-east-1");
+    for changed in
+        [text.replace("dbadmin", "other"), text.replace("aurora-mysql", "aurora-postgresql").replace("8.0.mysql_aurora.3.08.0", "16.11")]
+    {
+        place.write(&changed);
+        place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
+        place.is_converged();
+        assert_eq!(writer(&place), "eu-west-1");
+    }
+    place.destroy("shop");
+}

@@ -215,6 +215,12 @@ impl Cluster {
     /// versions go up in the copies first (field guide 4.5), a password is set at the writer first.
     fn ordered(key: &str, database: &Aurora, facts: &Facts, wants: &mut [Want<Spec>]) {
         let (writer, _) = global_cluster::writer(key, database, facts);
+        if wants.iter().any(|want| want.addr.region() == Some(&writer) && is_renewed(database, want, facts)) {
+            // Begun anew, and so where the file says.
+            let first = instance::Instance::address(&database.writer, key, 1);
+            wants.iter_mut().filter(|want| want.addr.region() != Some(&database.writer)).for_each(|want| want.after.push(first.clone()));
+            return;
+        }
         let is_writers = |addr: &Addr| addr.region() == Some(&writer);
         let found = |addr: &Addr| facts.found.get(addr).filter(|found| found.ours);
         let upgrades = |addr: &Addr| {
@@ -264,6 +270,17 @@ impl Cluster {
         let label = [(PASSWORD_FROM.to_owned(), login.version)].into();
         databases::change_tags(cx, region, now.db_cluster_arn().unwrap_or_default(), (label, Vec::new())).await
     }
+}
+
+/// Whether a cluster that was found has to be made anew, alone or with its global cluster.
+fn is_renewed(database: &Aurora, want: &Want<Spec>, facts: &Facts) -> bool {
+    let Some(found) = facts.found.get(&want.addr).filter(|found| found.ours) else { return false };
+    let is = |field: &str, wanted: &str| found.spec.get(field).and_then(|now| now.as_str()) == Some(wanted);
+    let spec = &want.spec;
+    let stays = is("engine", &spec.engine) && is("master_username", &spec.master_username) && is("encryption", &spec.encryption);
+    let global = facts.found.get(&global_cluster::GlobalCluster::address(&want.addr.name));
+    let name = global.and_then(|global| global.spec.get("database_name")?.as_str());
+    !stays || global.is_some() && name != database.database_name.as_deref()
 }
 
 fn found_instance(key: &str, region: &Region, facts: &Facts) -> bool {
@@ -350,7 +367,10 @@ impl Kind for Cluster {
             (None, true) => {
                 let database = cx.model.aurora.get(&*want.addr.name);
                 if let Some(first) = database.map(|database| &database.writer).filter(|first| *first != region) {
-                    return Err(Fault::new(CREATE, Class::Contention, format!("the cluster in {first} is made first")));
+                    // The members may be read late; but nobody waits here for what cannot be made meanwhile.
+                    let there = databases::cluster(cx, first, &cluster_name(&cx.owner.stack, &want.addr.name, first)).await?;
+                    let class = if there.is_some() { Class::Contention } else { Class::Invalid };
+                    return Err(Fault::new(CREATE, class, format!("the cluster in {first} is made first")));
                 }
                 let login = secrets::login(cx, &want.addr.name).await?;
                 let name = database.and_then(|database| database.database_name.clone());

@@ -307,7 +307,11 @@ pub fn defer(world: &World, call: &Call) -> Option<Answer> {
         memory.deferred.insert(who, call.clone());
     }
     drop(memory);
-    Some(call.done(&format!("<{}Result/>", call.operation)))
+    let operation = &call.operation;
+    let body = format!(
+        "<{operation}Response><{operation}Result/><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{operation}Response>"
+    );
+    Some(Answer { body: body.into_bytes(), ..call.done("") })
 }
 
 pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
