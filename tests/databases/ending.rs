@@ -53,7 +53,8 @@ fn a_region_leaves_and_what_stands_alone_is_never_deleted_without_a_snapshot() {
     let arn = cluster(&place, "eu-west-1").db_cluster_arn().unwrap().to_owned();
     let ask = client(&place, "eu-west-1").remove_from_global_cluster().global_cluster_identifier("shop-main").db_cluster_identifier(arn);
     block_on(ask.send()).unwrap();
-    while global(&place).unwrap().global_cluster_members().len() > 1 {}
+    // It leaves behind the call, and its own region hears of that.
+    while global_from(&place, "eu-west-1").unwrap().global_cluster_members().len() > 1 {}
     let refused = place.expect(8, &["apply", "--yes", "--no-sweep"]);
     assert!(refused.contains("global_cluster"), "{refused}");
     place.expect(0, &DESTROY);
@@ -77,16 +78,12 @@ fn a_writer_whose_region_leaves_is_not_touched_before_somebody_switches_over() {
 #[test]
 fn a_database_that_is_allowed_to_be_lost_is_begun_anew_where_the_file_says() {
     let place = Place::new();
-    let text = database(&TWO, "eu-west-1", "    instances: 1\n    master_username: dbadmin\n");
+    let text = database(&TWO, "eu-west-1", "    instances: 1\n");
     apply(&place, &text);
     switch_over(&place, "us-east-1");
-    for changed in
-        [text.replace("dbadmin", "other"), text.replace("aurora-mysql", "aurora-postgresql").replace("8.0.mysql_aurora.3.08.0", "16.11")]
-    {
-        place.write(&changed);
-        place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
-        place.is_converged();
-        assert_eq!(writer(&place), "eu-west-1");
-    }
+    place.write(text.replace("aurora-mysql", "aurora-postgresql").replace("8.0.mysql_aurora.3.08.0", "16.11"));
+    place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
+    place.is_converged();
+    assert_eq!(writer(&place), "eu-west-1");
     place.destroy("shop");
 }

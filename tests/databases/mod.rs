@@ -63,7 +63,11 @@ fn instances(place: &Place, region: &str) -> Vec<String> {
 }
 
 fn global(place: &Place) -> Option<GlobalCluster> {
-    block_on(client(place, "us-east-1").describe_global_clusters().send()).unwrap().global_clusters().first().cloned()
+    global_from(place, "us-east-1")
+}
+
+fn global_from(place: &Place, region: &str) -> Option<GlobalCluster> {
+    block_on(client(place, region).describe_global_clusters().send()).unwrap().global_clusters().first().cloned()
 }
 
 fn writer(place: &Place) -> String {
