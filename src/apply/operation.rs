@@ -15,11 +15,13 @@ use tokio::{
 
 use super::{
     Doing, Event,
-    settle::{Pauses, Voice, readable, until_gone, until_ready},
+    settle::{Pauses, Voice, until_gone, until_ready},
 };
 use crate::{
     plan::{Action, Step, all_of, loses, other_stack, protections},
-    resource::{Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want, doc::diff},
+    resource::{
+        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want, doc::diff, readable,
+    },
 };
 
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.

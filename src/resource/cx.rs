@@ -4,9 +4,13 @@ use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
 
 use super::{Addr, Fault, Owner, Region, Scope};
 use crate::{aws::Fleet, topology::Model};
@@ -77,28 +81,40 @@ impl Cx {
 /// What a run has asked AWS for, by AWS's identifier: where AWS may go back on it by itself (a deployment that is rolled back), what
 /// stands there later is judged by it. A run that was killed forgets; the next plan sees the difference.
 #[derive(Clone, Default)]
-pub struct Asked(Arc<std::sync::Mutex<HashMap<String, (String, bool)>>>);
+pub struct Asked(Arc<std::sync::Mutex<Questions>>);
+
+#[derive(Default)]
+struct Questions {
+    last: HashMap<String, (String, bool)>,
+    waiting_since: HashMap<String, Instant>,
+}
 
 impl Asked {
     /// Remembers what was asked for last. It has not been seen yet.
     pub fn remember(&self, id: &str, what: &str) {
-        self.lock().insert(id.to_owned(), (what.to_owned(), false));
+        self.lock().last.insert(id.to_owned(), (what.to_owned(), false));
     }
 
     /// What was asked for, and whether AWS has ever shown it.
     #[must_use]
     pub fn of(&self, id: &str) -> Option<(String, bool)> {
-        self.lock().get(id).cloned()
+        self.lock().last.get(id).cloned()
     }
 
     /// AWS has shown what was asked for.
     pub fn seen(&self, id: &str) {
-        if let Some((_, seen)) = self.lock().get_mut(id) {
+        if let Some((_, seen)) = self.lock().last.get_mut(id) {
             *seen = true;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, bool)>> {
+    /// For how long this run has waited for something: zero when it begins to.
+    #[must_use]
+    pub fn waited(&self, id: &str) -> Duration {
+        self.lock().waiting_since.entry(id.to_owned()).or_insert_with(Instant::now).elapsed()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Questions> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

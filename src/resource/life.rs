@@ -33,6 +33,13 @@ pub enum Status {
     Unhealthy(String),
 }
 
+/// A duration for the reader: `4 s`, `2 min 5 s`.
+#[must_use]
+pub fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
+}
+
 /// How patient the engine is with a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {

@@ -51,3 +51,21 @@ fn a_certificate_that_fails_is_named_and_made_anew() {
     world.is_converged();
     world.destroy("shop");
 }
+
+/// A zone that mrctl makes answers nobody until people have delegated it: that is said, not waited for in vain.
+#[test]
+fn a_certificate_that_waits_for_people_ends_the_run_and_the_next_one_goes_on() {
+    let world = Place::new();
+    world.write(api("", RECORD).replace("bake: 0s", "bake: 0s, gate_timeout: 1s"));
+    strict().delegate(&world.account, false);
+    for _ in 0..2 {
+        let said = world.expect(6, &["apply", "--yes", "--no-sweep"]);
+        let waited = said.find("is PENDING_VALIDATION after").unwrap_or_else(|| panic!("{said}"));
+        assert!(said[waited..].contains("example.com is answered by ns-"), "{said}");
+        assert!(!said.contains("created global/route53.record"), "{said}");
+    }
+    strict().delegate(&world.account, true);
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy("shop");
+}

@@ -1,6 +1,6 @@
 //! Deployments that do not get healthy.
-use super::{action, doing, in_regions, seen::Seen, worker};
-use crate::support::{binary::Place, sandbox::strict};
+use super::{action, doing, in_regions, worker};
+use crate::support::{aws::Aws, binary::Place, sandbox::strict};
 
 const SERVICE: &str = "us-east-1/ecs.service/worker";
 const REVISION: &str = "us-east-1/ecs.task_definition/worker";
@@ -9,7 +9,7 @@ const REVISION: &str = "us-east-1/ecs.task_definition/worker";
 fn a_rolled_back_deployment_is_a_gate_and_is_proposed_again() {
     let place = Place::with(&worker(""));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let (aws, next) = (Seen::new(&place.account, "us-east-1"), worker("").replace("worker:1", "worker:2"));
+    let (aws, next) = (Aws::new(&place.account, "us-east-1"), worker("").replace("worker:1", "worker:2"));
     place.write(&next);
     strict().let_fail(&place.account, "UpdateService");
     let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
@@ -62,9 +62,9 @@ fn a_failed_gate_leaves_later_regions_as_they_were() {
     strict().let_fail_in(&place.account, "UpdateService", "eu-west-1");
     let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
     assert!(said.contains("eu-west-1/ecs.service/worker"), "{said}");
-    let image = |region: &str| Seen::new(&place.account, region).image("shop-worker").rsplit(':').next().unwrap().to_owned();
+    let image = |region: &str| Aws::new(&place.account, region).image("shop-worker").rsplit(':').next().unwrap().to_owned();
     assert_eq!(regions.map(image), ["2", "1", "1"]);
-    assert_eq!(Seen::new(&place.account, "ap-southeast-2").revisions("shop-worker").len(), 1);
+    assert_eq!(Aws::new(&place.account, "ap-southeast-2").revisions("shop-worker").len(), 1);
     let plan = place.plan(&[]);
     assert_eq!(action(&plan, REVISION), "keep");
     assert_eq!(action(&plan, "ap-southeast-2/ecs.task_definition/worker"), "replace");

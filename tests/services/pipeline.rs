@@ -1,8 +1,11 @@
 //! An image that a pipeline owns.
 use serde_json::json;
 
-use super::{action, doing, seen::Seen, written};
-use crate::support::{aws::block_on, binary::Place};
+use super::{action, doing, written};
+use crate::support::{
+    aws::{Aws, block_on},
+    binary::Place,
+};
 
 const REVISION: &str = "us-east-1/ecs.task_definition/worker";
 
@@ -12,7 +15,7 @@ fn owned(memory: u32) -> String {
 }
 
 /// What a pipeline does: the same revision with another image, and no marks.
-fn deploy(aws: &Seen, image: &str) -> String {
+fn deploy(aws: &Aws, image: &str) -> String {
     let now = aws.running("shop-worker");
     let mut container = now.container_definitions()[0].clone();
     container.image = Some(image.to_owned());
@@ -30,7 +33,7 @@ fn what_a_pipeline_deployed_stays() {
     let place = Place::with(&owned(512));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     let first = aws.image("shop-worker");
     assert!(first.ends_with("/worker:1"), "{first}");
     let deployed = deploy(&aws, "example.com/worker:2");
@@ -52,5 +55,5 @@ fn what_a_pipeline_deployed_stays() {
     let now = aws.running("shop-worker");
     assert_eq!((now.memory(), &*aws.image("shop-worker")), (Some("1024"), "example.com/worker:2"));
     place.destroy("shop");
-    assert_eq!(aws.leftovers(), Vec::<String>::new());
+    assert_eq!(block_on(aws.leftovers()), Vec::<String>::new());
 }

@@ -1,8 +1,11 @@
 //! What roles may do, and what happens to what others add to them.
 use serde_json::Value;
 
-use super::{action, doing, seen::Seen, worker};
-use crate::support::{aws::block_on, binary::Place};
+use super::{action, doing, worker};
+use crate::support::{
+    aws::{Aws, block_on},
+    binary::Place,
+};
 
 const MORE: &str = "    uses: { tables: { Orders: read } }
     secrets: { KEY: shop/key, OTHER: \"arn:aws:secretsmanager:{region}:123456789012:secret:other-AbCdEf:name::\" }
@@ -38,7 +41,7 @@ fn roles_may_do_exactly_what_the_file_says() {
     let place = Place::with(&worker(MORE));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();
-    let (aws, account) = (Seen::new(&place.account, "us-east-1"), &place.account);
+    let (aws, account) = (Aws::new(&place.account, "us-east-1"), &place.account);
     let table = format!("arn:aws:dynamodb:us-east-1:{account}:table/shop-Orders");
     let indexes = format!("{table}/index/*");
     let read = ["BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan"];
@@ -77,14 +80,14 @@ fn roles_may_do_exactly_what_the_file_says() {
     let left = block_on(aws.iam.list_role_policies().role_name(TASK).send()).unwrap().policy_names;
     assert_eq!(left, Vec::<String>::new());
     place.destroy("shop");
-    assert_eq!(aws.leftovers(), Vec::<String>::new());
+    assert_eq!(block_on(aws.leftovers()), Vec::<String>::new());
 }
 
 #[test]
 fn rights_that_others_add_are_drift() {
     let place = Place::with(&worker(MORE));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let anyone = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#;
     let attach = aws.iam.attach_role_policy().role_name(TASK).policy_arn("arn:aws:iam::aws:policy/AdministratorAccess");
@@ -103,10 +106,10 @@ fn rights_that_others_add_are_drift() {
     // Attached again, they do not keep a destroy from taking the role.
     block_on(attach_again(&aws)).unwrap();
     place.destroy("shop");
-    assert_eq!(aws.leftovers(), Vec::<String>::new());
+    assert_eq!(block_on(aws.leftovers()), Vec::<String>::new());
 }
 
-async fn attach_again(aws: &Seen) -> Result<(), String> {
+async fn attach_again(aws: &Aws) -> Result<(), String> {
     let ask = aws.iam.attach_role_policy().role_name(TASK).policy_arn("arn:aws:iam::aws:policy/AdministratorAccess");
     ask.send().await.map(drop).map_err(|error| format!("{error:?}"))
 }
@@ -114,7 +117,7 @@ async fn attach_again(aws: &Seen) -> Result<(), String> {
 #[test]
 fn a_role_of_somebody_else_is_left_alone_and_named() {
     let place = Place::with(&worker(MORE));
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
     block_on(aws.iam.create_role().role_name(TASK).path("/other/").assume_role_policy_document(trust).send()).unwrap();
     let said = place.expect(1, &["apply", "--yes", "--no-sweep"]);
@@ -127,7 +130,7 @@ fn a_role_of_somebody_else_is_left_alone_and_named() {
 fn another_path_and_a_boundary_converge() {
     let place = Place::with(&worker(MORE));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     place.write(format!("{}iam: {{ permissions_boundary: \"arn:aws:iam::{}:policy/limit\" }}\n", worker(MORE), place.account));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();

@@ -20,10 +20,14 @@ use crate::{
         load_balancing::{SIDE_BY_SIDE, change_tags, listeners, load_balancers, marks_of, tags_to_send},
         tags::addr_of,
     },
-    kinds::{acm::certificate::CertificateArn, ec2::vpc::named, route53::validation_record::ValidationRecord},
+    kinds::{
+        acm::certificate::CertificateArn,
+        ec2::vpc::named,
+        route53::{hosted_zone::delegation, validation_record::ValidationRecord},
+    },
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered, Verb,
-        Want,
+        Want, readable,
     },
     topology::{Certificate as Wanted, Model, ServiceMember},
 };
@@ -130,10 +134,7 @@ async fn issued(cx: &Cx, certificate: &Ref<CertificateArn>) -> Result<Certificat
         };
         match detail.status() {
             Some(CertificateStatus::Issued) => {}
-            Some(CertificateStatus::PendingValidation) => {
-                let waiting = format!("certificate {arn} is PENDING_VALIDATION");
-                return Err(Fault::new(OP, Class::Contention, waiting));
-            }
+            Some(CertificateStatus::PendingValidation) => return Err(pending(cx, OP, arn).await?),
             other => {
                 let word = other.map_or("unknown", CertificateStatus::as_str);
                 return Err(Fault::new(OP, Class::Invalid, format!("certificate {arn} is {word} and cannot be used")));
@@ -141,6 +142,17 @@ async fn issued(cx: &Cx, certificate: &Ref<CertificateArn>) -> Result<Certificat
         }
     }
     Ok(Certificate::builder().certificate_arn(arn).build())
+}
+
+/// ACM looks for its record in public: in a zone that mrctl made it sees none before people have delegated that zone, so the run
+/// ends after `gate_timeout` instead of waiting for them.
+async fn pending(cx: &Cx, op: &'static str, arn: &str) -> Result<Fault, Fault> {
+    let (waited, waiting) = (cx.asked.waited(arn), format!("certificate {arn} is PENDING_VALIDATION"));
+    let timeout = cx.model.rollout.gate_timeout;
+    Ok(match if waited < timeout { None } else { delegation(&cx.afresh()).await? } {
+        Some(delegation) => Fault::new(op, Class::Unhealthy, format!("{waiting} after {}. {delegation}", readable(waited))),
+        None => Fault::new(op, Class::Contention, waiting),
+    })
 }
 
 impl Listener {
@@ -202,8 +214,29 @@ impl Kind for Listener {
             Verb::Observe,
             &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"],
         ),
-        (Verb::Create, &["elasticloadbalancing:CreateListener", "elasticloadbalancing:AddTags", "acm:DescribeCertificate"]),
-        (Verb::Update, &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]),
+        (
+            Verb::Create,
+            &[
+                "elasticloadbalancing:CreateListener",
+                "elasticloadbalancing:AddTags",
+                "acm:DescribeCertificate",
+                "route53:ListHostedZones",
+                "route53:ListTagsForResources",
+                "route53:ListResourceRecordSets",
+            ],
+        ),
+        (
+            Verb::Update,
+            &[
+                "elasticloadbalancing:ModifyListener",
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:RemoveTags",
+                "acm:DescribeCertificate",
+                "route53:ListHostedZones",
+                "route53:ListTagsForResources",
+                "route53:ListResourceRecordSets",
+            ],
+        ),
         (Verb::Delete, &["elasticloadbalancing:DeleteListener"]),
     ];
     const SERVES: bool = true;

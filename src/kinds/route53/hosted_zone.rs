@@ -63,6 +63,23 @@ impl HostedZone {
     }
 }
 
+/// What people have to do so that anybody asks a new zone.
+fn to_delegate(zone: &str, servers: &str) -> String {
+    let servers = servers.split(' ').collect::<Vec<_>>().join(", ");
+    format!("{zone} is answered by {servers}: enter these where the domain is registered, or as NS records in the zone above")
+}
+
+/// The same for the zone of the topology when it is one that mrctl makes; nothing when it is not, or not there.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn delegation(cx: &Cx) -> Result<Option<String>, Fault> {
+    let made = cx.model.dns.as_ref().map(|dns| &dns.zone).filter(|zone| zone.create);
+    let Some(addr) = made.map(|zone| HostedZone::address(&zone.name)) else { return Ok(None) };
+    let found = HostedZone.observe(&cx.at(&Scope::Global)).await?.into_iter().find(|found| found.addr == addr);
+    Ok(found.and_then(|found| HostedZone.tells(&addr, &found.outputs)))
+}
+
 /// The zone that the topology's records are in, and why that cannot be said.
 pub(super) fn zone_wanted(model: &Model, facts: &Facts) -> Option<(Ref<HostedZoneId>, Option<String>)> {
     let zone = &model.dns.as_ref()?.zone;
@@ -173,10 +190,6 @@ impl Kind for HostedZone {
 
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String> {
         let servers = outputs.get("name_servers").filter(|servers| !servers.is_empty())?;
-        let servers = servers.split(' ').collect::<Vec<_>>().join(", ");
-        Some(format!(
-            "{} is answered by {servers}: enter these where the domain is registered, or as NS records in the zone above",
-            addr.name
-        ))
+        Some(to_delegate(&addr.name, servers))
     }
 }

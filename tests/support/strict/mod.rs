@@ -61,6 +61,8 @@ struct Memory {
     services: containers::Services,
     /// How often a certificate that is not issued yet was looked at.
     certificates: BTreeMap<slow::Who, u8>,
+    /// Accounts whose hosted zones nobody comes to.
+    undelegated: BTreeSet<String>,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -128,6 +130,16 @@ impl Strict {
     /// The same, in one region only.
     pub fn let_fail_in(&self, account: &str, operation: &str, region: &str) {
         self.world.memory().ordered.push((account.to_owned(), format!("{operation} in {region}")));
+    }
+
+    /// Lets nobody, ACM included, come to the hosted zones of an account, or lets everybody.
+    pub fn delegate(&self, account: &str, is_delegated: bool) {
+        let undelegated = &mut self.world.memory().undelegated;
+        if is_delegated {
+            undelegated.remove(account);
+        } else {
+            undelegated.insert(account.to_owned());
+        }
     }
 
     /// Lets everything that an account asks for with this operation take so many polls.
