@@ -126,9 +126,9 @@ fn is_as_the_file_says(regions: &[&str]) {
     let foreign = Foreign::put(&home);
     place.expect(0, &["apply", "--yes"]);
     place.is_converged();
-    let before = strict().changes(&place.account);
+    let before = strict().changes(&place.account).len();
     place.expect(0, &["apply", "--yes"]);
-    assert_eq!(strict().changes(&place.account), before, "a second apply changes nothing");
+    assert_eq!(strict().changes(&place.account)[before..], Vec::<String>::new(), "a second apply changes nothing");
 
     let checks = block_on(home.route53.list_health_checks().send()).unwrap().health_checks;
     assert_eq!(checks.len(), regions.len());

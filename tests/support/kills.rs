@@ -42,10 +42,10 @@ impl<'a> Whole<'a> {
     fn build(topology: &'a str, stack: &'a str, regions: &'a [&'a str]) -> Self {
         let world = Place::with(topology);
         world.expect(0, &APPLY);
-        let applied = strict().changes(&world.account);
+        let applied = changes(&world);
         let (steps, things) = (steps(&world), things(&world, regions));
         world.destroy(stack);
-        let calls = [applied, strict().changes(&world.account) - applied];
+        let calls = [applied, changes(&world) - applied];
         assert!(things.iter().all(|count| *count > 0) && calls.iter().all(|count| *count > 0), "{things:?} {calls:?}");
         Self { topology, stack, regions, steps, things, calls }
     }
@@ -82,6 +82,10 @@ fn cut_off<T>(world: &Place, command: &[&str], (mut call, side): (u64, &str), ba
         back();
         call = call * 7 / 8;
     }
+}
+
+fn changes(world: &Place) -> u64 {
+    strict().changes(&world.account).len() as u64
 }
 
 /// How many steps the plan has, which all have to be "as wanted", without a finding.

@@ -81,8 +81,8 @@ struct Memory {
     patience: BTreeMap<(String, String), u8>,
     /// Interfaces of services that have let go of them, and how many more looks at them it takes until they go.
     lingering: BTreeMap<slow::Who, Option<u8>>,
-    /// How many calls of an account could have changed something.
-    changes: BTreeMap<String, u64>,
+    /// The operations of an account that could have changed something.
+    changes: BTreeMap<String, Vec<String>>,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was taken: account, operation, region, body.
@@ -153,9 +153,9 @@ impl Strict {
         self.world.memory().lingering.insert((account.to_owned(), region.to_owned(), interface.to_owned()), looks);
     }
 
-    /// How many calls of an account could have changed something, refused ones and repeated ones included.
-    pub fn changes(&self, account: &str) -> u64 {
-        self.world.memory().changes.get(account).copied().unwrap_or_default()
+    /// The operations of an account that could have changed something, refused ones and repeated ones included, in their order.
+    pub fn changes(&self, account: &str) -> Vec<String> {
+        self.world.memory().changes.get(account).cloned().unwrap_or_default()
     }
 
     /// The operations of an account that were refused with a code, in their order.
@@ -214,8 +214,8 @@ impl World {
     }
 
     fn answer(&self, call: &Call) -> Answer {
-        if mrctl::aws::wire::is_mutating(&call.operation) {
-            *self.memory().changes.entry(call.account.clone()).or_default() += 1;
+        if call.may_change() {
+            self.memory().changes.entry(call.account.clone()).or_default().push(call.named());
         }
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
