@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::{
     aws::{Aws, block_on},
     binary::Place,
+    sandbox::strict,
 };
 
 const ZONE: &str = "example.com";
@@ -52,6 +53,16 @@ const EU: &str = "eu-west-1";
 
 const DESTROY: [&str; 6] = ["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"];
 
+/// What a run said while it waited or tried again.
+fn waits_of(events: &[Value]) -> Vec<&str> {
+    let waits = events.iter().filter(|event| event["type"] == "retried" || event["type"] == "progress");
+    waits.filter_map(|event| event["message"].as_str()).collect()
+}
+
+fn is_said(events: &[Value], what: &str) -> bool {
+    waits_of(events).iter().any(|said| said.contains(what))
+}
+
 /// What clients may still come to goes after the drain, and in its order.
 fn goes_in_order(went: &[Value]) {
     for region in [US, EU] {
@@ -88,8 +99,17 @@ fn a_stack_comes_in_order_and_goes_in_order() {
         assert!(done("ecs.service/api") < began("applicationautoscaling.scalable_target/service/api"));
     }
     place.is_converged();
+    for waits in
+        ["PENDING_VALIDATION", "service linked role", "Unable to assume role", "deploying shop-api:1", "PENDING: not all name servers"]
+    {
+        assert!(is_said(&came, waits), "{waits}: {:#?}", waits_of(&came));
+    }
 
+    strict().be_slow(&place.account, "DeleteLoadBalancer", 30);
     let went = events(&place, &DESTROY);
+    for waits in ["held by network interface", "(ELB app/shop-api/", "DRAINING", "is in use"] {
+        assert!(is_said(&went, waits), "{waits}: {:#?}", waits_of(&went));
+    }
     for region in [US, EU] {
         let done = |what: &str| at(&went, "done", Some("delete"), &format!("{region}/{what}"));
         assert!(done(&format!("route53.record/shop.{ZONE}")) < at(&went, "drained", None, region));
