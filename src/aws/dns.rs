@@ -178,6 +178,18 @@ pub async fn own_zones(cx: &Cx) -> Result<Vec<HostedZone>, Fault> {
     Ok(named.iter().filter(|zone| is_public(zone)).cloned().collect())
 }
 
+/// The zones that records of this stack are in wherever else is searched: the topology's, and those that mrctl made for the stack,
+/// whether a topology still has a section `dns` or not.
+async fn known_zones(cx: &Cx) -> Result<Vec<HostedZone>, Fault> {
+    let (mut known, all) = (own_zones(cx).await?, all_zones(cx).await?);
+    for made in all.iter().filter(|zone| is_of_stack(&cx.owner.stack, zone.caller_reference())) {
+        if !known.iter().any(|zone| zone.id() == made.id()) {
+            known.push(made.clone());
+        }
+    }
+    Ok(known)
+}
+
 /// Every zone of the account.
 ///
 /// # Errors
@@ -257,14 +269,14 @@ pub async fn elsewhere(cx: &Cx) -> Result<Arc<Elsewhere>, Fault> {
         if !cx.sweeps {
             return Ok(Elsewhere::default());
         }
-        let (own, all) = match (own_zones(cx).await, all_zones(cx).await) {
-            (Ok(own), Ok(all)) => (own, all),
+        let (known, all) = match (known_zones(cx).await, all_zones(cx).await) {
+            (Ok(known), Ok(all)) => (known, all),
             (Err(fault), _) | (_, Err(fault)) => {
                 return Ok(Elsewhere { searched: Vec::new(), not_searched: vec![fault.to_string()] });
             }
         };
         let mut others: Vec<&HostedZone> =
-            all.iter().filter(|zone| is_public(zone) && !own.iter().any(|named| bare(named.id()) == bare(zone.id()))).collect();
+            all.iter().filter(|zone| is_public(zone) && !known.iter().any(|known| bare(known.id()) == bare(zone.id()))).collect();
         others.sort_by_key(|zone| (pages(zone), plain(zone.name()), zone.id().to_owned()));
         let (mut elsewhere, mut left) = (Elsewhere::default(), PAGES);
         for zone in others {
@@ -287,13 +299,14 @@ fn pages(zone: &HostedZone) -> i64 {
     (sets + SETS_AT_ONCE - 1) / SETS_AT_ONCE
 }
 
-/// Every record set of this stack with the id of its zone: in the zone that the topology names, and wherever else was searched.
+/// Every record set of this stack with the id of its zone: in the zone that the topology names, in those that mrctl made, and
+/// wherever else was searched.
 ///
 /// # Errors
-/// What AWS refused about the zone that the topology names.
+/// What AWS refused about these zones.
 pub async fn sets_of_stack(cx: &Cx) -> Result<Vec<(String, ResourceRecordSet)>, Fault> {
-    let own = own_zones(cx).await?;
-    let mut zones: Vec<String> = own.iter().map(|zone| bare(zone.id()).to_owned()).collect();
+    let known = known_zones(cx).await?;
+    let mut zones: Vec<String> = known.iter().map(|zone| bare(zone.id()).to_owned()).collect();
     zones.extend(elsewhere(cx).await?.searched.iter().cloned());
     let prefix = set_prefix(&cx.owner.stack);
     let mut found = Vec::new();

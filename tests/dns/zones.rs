@@ -49,3 +49,20 @@ fn a_zone_is_made_its_name_servers_are_told_and_what_others_put_there_keeps_it()
     place.destroy("shop");
     assert!(block_on(zone.client.list_hosted_zones().send()).unwrap().hosted_zones.is_empty());
 }
+
+/// Its records are found by the zone, which is found by its reference: no search is needed, and no section.
+#[test]
+fn a_zone_that_was_made_goes_with_its_records_when_the_section_is_gone() {
+    let place = Place::new();
+    let with = topology("shop", &ONE, &record("").replace("zone: example.com", "zone: { name: example.com, create: true }"));
+    place.write(&with);
+    apply(&place);
+    place.write(topology("shop", &ONE, ""));
+    let plan = place.plan(&[]);
+    let goes = |addr: &str| plan["steps"].as_array().unwrap().iter().any(|step| step["address"] == addr && step["action"] == "delete");
+    assert!(goes("us-east-1/route53.record/api.example.com") && goes("global/route53.hosted_zone/example.com"), "{plan:#}");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    assert!(block_on(client(&place).list_hosted_zones().send()).unwrap().hosted_zones.is_empty());
+    place.is_converged();
+    place.destroy("shop");
+}
