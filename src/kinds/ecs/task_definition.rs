@@ -235,6 +235,9 @@ impl TaskDefinition {
             }
         }
         found.extend(groups.into_iter().filter_map(|((addr, _), group)| together(addr, group, true, &runs)));
+        // What the service runs comes last, because the last one at an address is what `desired` sees: the image of a pipeline is
+        // kept from there and from no revision that was left behind.
+        found.sort_by_key(|found| runs(&found.id));
         Ok(found)
     }
 
