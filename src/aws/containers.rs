@@ -1,10 +1,10 @@
-//! What the kinds of ECS share: tags, one read of the services of a region, and what a deployment says of itself.
+//! What the kinds of ECS share: tags, names, and one read of the services of a region.
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use aws_sdk_ecs::types::{self, DeploymentRolloutState, ServiceField};
+use aws_sdk_ecs::types::{self, ServiceField};
 use aws_smithy_types::retry::RetryConfig;
 
 use super::errors::{fault, maybe};
@@ -15,8 +15,6 @@ use crate::resource::{
 
 /// DescribeServices takes so many names (field guide 7.3 item 1).
 const AT_ONCE: usize = 10;
-/// How many of a service's events are worth showing.
-const EVENTS: usize = 5;
 
 /// For `config_override` on RegisterTaskDefinition, which has no token: sent twice it makes two revisions.
 #[must_use]
@@ -106,32 +104,4 @@ pub async fn service(cx: &Cx, name: &str) -> Result<Option<types::Service>, Faul
     let ask = cx.fleet.region(cx.region()?).ecs.describe_services().cluster(cluster_of(&cx.owner.stack)).services(name);
     let seen = maybe(ask.include(ServiceField::Tags).send().await.map_err(fault("ecs:DescribeServices")))?;
     Ok(seen.and_then(|seen| seen.services?.pop()).filter(|service| service.status() != Some("INACTIVE")))
-}
-
-/// The deployment that a service is on, or on its way to.
-#[must_use]
-pub fn primary(service: &types::Service) -> Option<&types::Deployment> {
-    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
-}
-
-/// A deployment that ECS has given up on.
-#[must_use]
-pub fn is_failed(deployment: &types::Deployment) -> bool {
-    deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
-}
-
-/// Why a deployment failed, in AWS's words, with the last events of its service: the cause stands there and nowhere else
-/// (field guide 7.3 item 9).
-#[must_use]
-pub fn why_failed(service: &types::Service, deployment: Option<&types::Deployment>) -> String {
-    let reason = deployment.and_then(|deployment| deployment.rollout_state_reason()).filter(|reason| !reason.is_empty());
-    let mut said = vec![reason.unwrap_or("the deployment failed and ECS gave no reason").to_owned()];
-    said.extend(service.events().iter().take(EVENTS).filter_map(|event| event.message()).map(str::to_owned));
-    said.join("; ")
-}
-
-/// `NAME:REVISION` of the ARN of a task definition, for the reader.
-#[must_use]
-pub fn revision(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -6,6 +6,7 @@ pub mod autoscaling;
 pub mod certificates;
 mod connect;
 pub mod containers;
+pub mod deployments;
 pub mod dns;
 pub mod enabled;
 pub mod errors;

@@ -85,26 +85,39 @@ pub struct Asked(Arc<std::sync::Mutex<Questions>>);
 
 #[derive(Default)]
 struct Questions {
-    last: HashMap<String, (String, bool)>,
+    last: HashMap<String, AskedFor>,
     waiting_since: HashMap<String, Instant>,
 }
 
+/// What was asked for last.
+#[derive(Clone, Debug)]
+pub struct AskedFor {
+    /// AWS's identifier of it.
+    pub what: String,
+    /// What the reader knows it by.
+    pub called: String,
+    /// Whether AWS has ever shown it.
+    pub seen: bool,
+}
+
 impl Asked {
-    /// Remembers what was asked for last. It has not been seen yet.
-    pub fn remember(&self, id: &str, what: &str) {
-        self.lock().last.insert(id.to_owned(), (what.to_owned(), false));
+    /// Remembers what was asked for last. It has not been seen yet, unless it is what was asked for before.
+    pub fn remember(&self, id: &str, what: &str, called: &str) {
+        let mut questions = self.lock();
+        let seen = questions.last.get(id).is_some_and(|before| before.what == what && before.seen);
+        questions.last.insert(id.to_owned(), AskedFor { what: what.to_owned(), called: called.to_owned(), seen });
     }
 
-    /// What was asked for, and whether AWS has ever shown it.
+    /// What was asked for.
     #[must_use]
-    pub fn of(&self, id: &str) -> Option<(String, bool)> {
+    pub fn of(&self, id: &str) -> Option<AskedFor> {
         self.lock().last.get(id).cloned()
     }
 
     /// AWS has shown what was asked for.
     pub fn seen(&self, id: &str) {
-        if let Some((_, seen)) = self.lock().last.get_mut(id) {
-            *seen = true;
+        if let Some(asked) = self.lock().last.get_mut(id) {
+            asked.seen = true;
         }
     }
 

@@ -32,6 +32,30 @@ fn a_rolled_back_deployment_is_a_gate_and_is_proposed_again() {
     place.destroy("shop");
 }
 
+/// ECS rolls back subnets and targets, too: the revision stays the same all the way.
+#[test]
+fn a_change_without_a_new_revision_that_is_rolled_back_is_not_done() {
+    let place = Place::with(&worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let (aws, next) = (Aws::new(&place.account, "us-east-1"), worker("").replace("availability_zones: 2", "availability_zones: 3"));
+    let subnets = || {
+        let network = aws.service("shop-worker").network_configuration.unwrap();
+        network.awsvpc_configuration().unwrap().subnets().len()
+    };
+    place.write(&next);
+    strict().let_fail(&place.account, "UpdateService");
+    let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
+    for text in ["ECS gave up on shop-worker:1", "went back to what shop-worker:1 ran with before", "circuit breaker"] {
+        assert!(said.contains(text), "`{text}` is not said: {said}");
+    }
+    assert_eq!(subnets(), 2);
+    assert_eq!(action(&place.plan(&[]), SERVICE), "update");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(subnets(), 3);
+    place.destroy("shop");
+}
+
 #[test]
 fn a_first_deployment_that_failed_is_deployed_again() {
     let place = Place::with(&worker(""));

@@ -239,9 +239,9 @@ impl World {
         {
             return answer;
         }
-        let revision = containers::before(self, call);
+        let service = containers::before(self, call);
         let used = load_balancing::before(self, call);
-        let answer = self.forward(call);
+        let answer = self.forward(&containers::sent(call));
         if answer.is_success() && call.operation == "UpdateTable" {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
             self.memory().taken.push(taken);
@@ -251,7 +251,7 @@ impl World {
             "dynamodb" => dynamodb::colour(self, call, answer),
             "application-autoscaling" => scaling::follow(self, call, answer),
             "route53" => route53::colour(self, call, answer),
-            "ecs" => containers::colour(self, call, answer, revision),
+            "ecs" => containers::colour(self, call, answer, service),
             "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
             "acm" => certificates::colour(self, call, answer),
             _ => answer,
