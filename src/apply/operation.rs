@@ -316,6 +316,7 @@ impl Work<'_> {
                 until_gone(self, kind, &cx, &step.addr, &found.id).await?;
                 return Ok(Left::Nothing);
             }
+            Life::Making(_) if kind.traits().yields => {}
             // Most things cannot be deleted before AWS has finished making them; one that breaks instead can.
             Life::Making(_) => match until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Deleting).await {
                 Ok(_) => {}

@@ -377,6 +377,7 @@ fn unwanted(traits: &Traits, found: Found<Doc>) -> Step {
         };
     } else {
         match &found.life {
+            Life::Making(_) if traits.yields => {}
             Life::Making(now) | Life::Leaving(now) => step.waiting = Some(now.clone()),
             Life::Ready | Life::Broken(_) => {}
         }

@@ -157,6 +157,8 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS removes it while others still refer to it (a route to a NAT gateway becomes a black hole): those that do are
     /// changed in place when it is replaced, not replaced with it.
     const LETS_GO: bool = false;
+    /// Whether AWS changes and removes it while it is still being made or changed: nothing is waited for first.
+    const YIELDS: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
@@ -235,6 +237,7 @@ pub struct Traits {
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
     pub lets_go: bool,
+    pub yields: bool,
     pub twice: bool,
     pub unfinished: bool,
     pub quota: Option<Quota>,
@@ -312,6 +315,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             guarded: K::GUARDED,
             protection: K::PROTECTION,
             lets_go: K::LETS_GO,
+            yields: K::YIELDS,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
             quota: K::QUOTA,

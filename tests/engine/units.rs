@@ -204,6 +204,26 @@ fn two_that_are_both_as_wanted_stop_the_plan() {
     });
 }
 
+/// A shop whose service is being made and will be for longer than anybody waits.
+async fn never_ready() -> Stage {
+    let mut stage = shop(1);
+    stage.settle(1).await;
+    stage.world().things.iter_mut().filter(|thing| &*thing.addr.kind == "p.service").for_each(|thing| thing.making = 100_000);
+    stage
+}
+
+#[test]
+fn what_yields_is_removed_while_it_is_being_made() {
+    paused(async {
+        let mut stage = never_ready().await;
+        stage.want(Vec::new());
+        let plan = stage.plan().await;
+        assert!(plan.steps.iter().all(|step| step.waiting.is_none()), "{:?}", plan.steps);
+        assert_eq!(stage.settle(1).await, 1);
+        assert!(stage.world().things.is_empty());
+    });
+}
+
 #[test]
 fn what_is_still_being_made_lets_go_of_what_is_replaced() {
     paused(async {

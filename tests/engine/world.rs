@@ -413,6 +413,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         guarded: &[],
         protection: None,
         lets_go: false,
+        yields: false,
         twice: false,
         unfinished: false,
         quota: None,
@@ -431,7 +432,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
             ..plain("p.table", &["key"])
         },
         Traits { serves: true, replace: task, twice: true, ..plain("p.task", &["image"]) },
-        Traits { serves: true, after: AFTER, ..plain("p.service", &["subnet"]) },
+        Traits { serves: true, after: AFTER, yields: true, ..plain("p.service", &["subnet"]) },
         plain("p.record", &["policy"]),
     ];
     let puppet = |traits| Arc::new(Puppet { world: world.clone(), traits }) as Arc<dyn AnyKind>;

@@ -69,6 +69,31 @@ fn a_first_deployment_that_failed_is_deployed_again() {
     place.destroy("shop");
 }
 
+/// A run was killed while a deployment was under way that will not end soon.
+fn under_way() -> Place {
+    let place = Place::with(&worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.write(worker("").replace("worker:1", "worker:2"));
+    strict().be_slow(&place.account, "UpdateService", u8::MAX);
+    // A revision is registered, the service moves to it.
+    place.run(&["--inject", "kill@2:after", "apply", "--yes", "--no-sweep"]);
+    let plan = place.plan(&[]);
+    let step = plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == SERVICE).unwrap();
+    assert!(step["waiting"].as_str().is_some_and(|now| now.contains("deploying shop-worker:2")), "{step:#}");
+    strict().be_slow(&place.account, "UpdateService", 2);
+    place
+}
+
+#[test]
+fn a_service_goes_without_waiting_for_its_deployment() {
+    let place = under_way();
+    let plan = place.plan(&["--destroy"]);
+    let step = plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == SERVICE).unwrap();
+    assert_eq!((&step["action"], step.get("waiting").and_then(|now| now.as_str())), (&"delete".into(), None), "{step:#}");
+    place.destroy("shop");
+    assert_eq!(strict().refusals(&place.account, "DeleteService", "InvalidParameterException"), 0);
+}
+
 #[test]
 fn a_failed_gate_leaves_later_regions_as_they_were() {
     let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"];

@@ -260,7 +260,7 @@ impl Kind for Service {
         (Verb::Observe, &["ecs:ListServices", "ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"]),
         (Verb::Create, &["ecs:CreateService", "ecs:TagResource", "iam:PassRole", "iam:CreateServiceLinkedRole"]),
         (Verb::Update, &["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource", "iam:PassRole"]),
-        (Verb::Delete, &["ecs:UpdateService", "ecs:DeleteService"]),
+        (Verb::Delete, &["ecs:DescribeServices", "ecs:DeleteService"]),
     ];
     /// A target group must hang on a listener (field guide 16, rule 11); and tasks that start must get at their image and log.
     const AFTER: &'static [After] = &[
@@ -270,6 +270,8 @@ impl Kind for Service {
         After::here("ec2.vpc_endpoint"),
     ];
     const SERVES: bool = true;
+    /// A deployment that does not get healthy ends after half an hour or never, and the file that mends it need not wait for that.
+    const YIELDS: bool = true;
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let wants = |(key, service): (&'_ String, &'_ crate::topology::Service)| {
@@ -367,16 +369,14 @@ impl Kind for Service {
         Ok(())
     }
 
-    /// To nothing first: ECS refuses to remove a service that is scaled above that (field guide 7.3 item 6).
+    /// By force: without it ECS refuses to remove a service that is scaled above nothing, or whose deployment is under way (field
+    /// guide 7.3 item 6). Its tasks get the signal to stop all the same.
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
-        let Some(now) = containers::service(cx, &found.id).await?.filter(|now| now.status() == Some("ACTIVE")) else { return Ok(()) };
-        let client = cx.fleet.region(cx.region()?).ecs;
-        let cluster = cluster_of(&cx.owner.stack);
-        if now.desired_count() > 0 {
-            let ask = client.update_service().cluster(&cluster).service(&found.id).desired_count(0);
-            maybe(ask.send().await.map_err(fault("ecs:UpdateService")))?;
+        if containers::service(cx, &found.id).await?.is_none_or(|now| now.status() != Some("ACTIVE")) {
+            return Ok(());
         }
-        let ask = client.delete_service().cluster(&cluster).service(&found.id);
+        let ask = cx.fleet.region(cx.region()?).ecs.delete_service();
+        let ask = ask.cluster(cluster_of(&cx.owner.stack)).service(&found.id).force(true);
         maybe(ask.send().await.map_err(fault("ecs:DeleteService"))).map(drop)
     }
 

@@ -77,6 +77,9 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "DeleteService" if call.json["force"] != true && describe(world, call)["desiredCount"].as_i64().unwrap_or(0) > 0 => {
             refuse("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
         }
+        "DeleteService" if call.json["force"] != true && world.memory().slow.peek(&named(call)) == Some("IN_PROGRESS") => {
+            refuse("InvalidParameterException", "The service cannot be stopped while deployments are active.")
+        }
         // 29: services that are not gone, those on their way out included.
         "DeleteCluster" => {
             let cluster = call.json["cluster"].as_str().unwrap_or_default();
@@ -283,7 +286,8 @@ fn shown(world: &World, call: &Call, body: &mut Value) {
             }
             Some("STALE") => {
                 let mut memory = world.memory();
-                memory.slow.begin_for(me.clone(), "IN_PROGRESS", None);
+                let polls = memory.polls(&call.account, "UpdateService");
+                memory.slow.begin_for(me.clone(), "IN_PROGRESS", polls);
                 service = memory.services.stale.remove(&me).unwrap_or(service);
             }
             Some("IN_PROGRESS") => under_way(&mut service),
