@@ -217,7 +217,8 @@ impl Work<'_> {
         let (traits, mut began, mut last) = (kind.traits(), Instant::now(), None);
         let (mut pauses, mut voice) = (Pauses::new(traits.patience, &self.timing), Voice::new(self, &want.addr, doing));
         self.note(&want.addr, &found.id);
-        if matches!(found.life, Life::Making(_)) {
+        let can_begin = traits.yields && !diff(&found.spec, &want.spec).is_empty();
+        if matches!(found.life, Life::Making(_)) && !can_begin {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
             found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
         }

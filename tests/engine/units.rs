@@ -225,6 +225,20 @@ fn what_yields_is_removed_while_it_is_being_made() {
 }
 
 #[test]
+fn what_yields_is_changed_while_it_is_being_made() {
+    paused(async {
+        let mut stage = never_ready().await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service").for_each(|(_, spec)| spec["count"] = json!(2));
+        let plan = stage.plan().await;
+        let step = plan.steps.iter().find(|step| &*step.addr.kind == "p.service").unwrap();
+        assert_eq!((step.action, step.waiting.clone(), step.changes.len()), (Action::Update, None, 1), "{step:?}");
+        assert_eq!(step.why, "it differs, while AWS says pending");
+        stage.world().mended = true;
+        assert_eq!(stage.settle(1).await, 1);
+    });
+}
+
+#[test]
 fn what_is_still_being_made_lets_go_of_what_is_replaced() {
     paused(async {
         let mut stage = shop(1);

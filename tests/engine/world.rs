@@ -38,6 +38,8 @@ pub struct World {
     pub faults: u32,
     pub breaks: u32,
     pub slow: u32,
+    /// Whether a change makes ready what never would be.
+    pub mended: bool,
     pub shuffled: bool,
     pub dead: Option<Region>,
     pub sick: BTreeSet<Addr>,
@@ -62,6 +64,7 @@ impl World {
             faults: 0,
             breaks: 0,
             slow: 3,
+            mended: false,
             shuffled: false,
             dead: None,
             sick: BTreeSet::new(),
@@ -327,6 +330,9 @@ impl AnyKind for Puppet {
             let Some(thing) = world.things.iter_mut().find(|thing| thing.id == found.id) else {
                 return Err(fault("Update", Class::NotFound));
             };
+            if world.mended {
+                thing.making = 0;
+            }
             // A member takes one setting at a time; the others in one go.
             let few = if self.traits.unfinished { &changes[..changes.len().min(1)] } else { changes };
             for change in few {

@@ -85,6 +85,20 @@ fn under_way() -> Place {
 }
 
 #[test]
+fn a_corrected_file_does_not_wait_for_the_deployment_that_it_corrects() {
+    let place = under_way();
+    let aws = Aws::new(&place.account, "us-east-1");
+    place.write(worker("").replace("worker:1", "worker:3"));
+    let plan = place.plan(&[]);
+    assert_eq!((action(&plan, SERVICE), action(&plan, REVISION)), ("update", "replace"), "{:#?}", doing(&plan));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert!(aws.image("shop-worker").ends_with("/worker:3"));
+    assert_eq!(aws.revisions("shop-worker").len(), 1);
+    place.destroy("shop");
+}
+
+#[test]
 fn a_service_goes_without_waiting_for_its_deployment() {
     let place = under_way();
     let plan = place.plan(&["--destroy"]);
