@@ -239,6 +239,9 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     if is("LimitExceededException") {
         return limit_of(op, message);
     }
+    if is("ValidationException") && op.starts_with("application-autoscaling:") && SCALED_LATER.iter().any(|text| message.contains(text)) {
+        return Class::Contention;
+    }
     if is("ValidationException") {
         return validation(message);
     }
@@ -319,6 +322,9 @@ const NOT_YET: [&str; 6] = [
     "while deployments are active",
     "while it is scaled above 0",
 ];
+/// What Application Auto Scaling says while AWS still makes the service-linked role, and of a service that has just been made (field
+/// guide 7.4 item 3).
+const SCALED_LATER: [&str; 2] = ["Unable to assume IAM role", "ECS service doesn't exist"];
 /// What ECS says of task definitions that are not there.
 const NOT_THERE: [&str; 2] = ["Unable to describe task definition", "The specified task definition does not exist"];
 
@@ -337,6 +343,8 @@ mod tests {
         let draining = "Unable to Start a service that is still Draining.";
         let listener = "The target group with targetGroupArn arn does not have an associated load balancer.";
         let linked = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        let unlinked = "Unable to assume IAM role: arn:aws:iam::1:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService";
+        let unseen = "ECS service doesn't exist: service/shop/shop-api";
         let cases: &[(&str, &str, &str, u16, Class)] = &[
             ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
             ("ec2:CreateSubnet", "InvalidSubnetId.NotFound", "", 400, Class::NotFound),
@@ -379,6 +387,9 @@ mod tests {
             ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "", 400, Class::NotFound),
             ("application-autoscaling:PutScalingPolicy", "FailedResourceAccessException", "", 400, Class::Contention),
             ("application-autoscaling:RegisterScalableTarget", "ConcurrentUpdateException", "", 500, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ValidationException", unlinked, 400, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ValidationException", unseen, 400, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ValidationException", "Maximum capacity", 400, Class::Invalid),
             ("dynamodb:UpdateTimeToLive", "ValidationException", often, 400, Class::Blocked(None)),
             ("logs:CreateLogGroup", "LimitExceededException", busy, 400, Class::Limit),
             ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),

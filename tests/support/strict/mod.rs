@@ -59,6 +59,8 @@ struct Memory {
     tables: dynamodb::Tables,
     route53: route53::Memory,
     services: containers::Services,
+    /// Accounts in which the role is there with which AWS scales services.
+    scaling: BTreeSet<String>,
     /// How often a certificate that is not issued yet was looked at.
     certificates: BTreeMap<slow::Who, u8>,
     /// Accounts whose hosted zones nobody comes to.
