@@ -8,7 +8,8 @@ use crate::support::{
 };
 
 const MORE: &str = "    uses: { tables: { Orders: read } }
-    secrets: { KEY: shop/key, OTHER: \"arn:aws:secretsmanager:{region}:123456789012:secret:other-AbCdEf:name::\" }
+    secrets: { KEY: shop/key, OTHER: \"arn:aws:secretsmanager:{region}:123456789012:secret:other-AbCdEf:name::\",
+      OURS: \"arn:aws:secretsmanager:{region}:{account}:secret:ours-AbCdEf\" }
 ";
 const TASK: &str = "shop-us-east-1-worker-task";
 const EXECUTION: &str = "shop-us-east-1-worker-execution";
@@ -50,7 +51,8 @@ fn roles_may_do_exactly_what_the_file_says() {
     let image = format!("arn:aws:ecr:us-east-1:{account}:repository/worker");
     let streams = format!("arn:aws:logs:us-east-1:{account}:log-group:/mrctl/shop/worker:*");
     let named = format!("arn:aws:secretsmanager:us-east-1:{account}:secret:shop/key-??????");
-    let wanted = pairs(&[
+    let ours = format!("arn:aws:secretsmanager:us-east-1:{account}:secret:ours-AbCdEf");
+    let mut wanted = pairs(&[
         ("ecr:BatchCheckLayerAvailability", &image),
         ("ecr:BatchGetImage", &image),
         ("ecr:GetAuthorizationToken", "*"),
@@ -58,8 +60,11 @@ fn roles_may_do_exactly_what_the_file_says() {
         ("logs:CreateLogStream", &streams),
         ("logs:PutLogEvents", &streams),
         ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:other-AbCdEf"),
+        ("secretsmanager:GetSecretValue", &ours),
         ("secretsmanager:GetSecretValue", &named),
     ]);
+    // Which account's come first is a matter of its digits.
+    wanted.sort();
     assert_eq!(allowed(&aws.policy(EXECUTION)), wanted);
     let role = block_on(aws.iam.get_role().role_name(TASK).send()).unwrap().role.unwrap();
     assert_eq!(role.path(), "/mrctl/shop/");

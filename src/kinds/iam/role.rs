@@ -114,7 +114,7 @@ fn task_policy(model: &Model, member: &ServiceMember, arns: &Arns) -> Unordered<
 }
 
 /// What ECS may do to start a task: pull the image, write its log, read the secrets that the containers get.
-fn execution_policy(images: &[String], group: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
+fn execution_policy(facts: &Facts, images: &[String], group: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
     let repositories: BTreeSet<String> = images.iter().filter_map(|image| arns.repository(image)).collect();
     let mut statements = vec![policy::allow(&LOG, &[arns.log_streams(group)])];
     if !repositories.is_empty() {
@@ -122,7 +122,7 @@ fn execution_policy(images: &[String], group: &str, member: &ServiceMember, arns
         statements.push(policy::allow(&PULL, &repositories.into_iter().collect::<Vec<_>>()));
     }
     if !member.secrets.is_empty() {
-        let secrets: BTreeSet<String> = member.secrets.values().map(|given| arns.secret_in_policy(given)).collect();
+        let secrets: BTreeSet<String> = member.secrets.values().map(|given| arns.secret_in_policy(&facts.with_account(given))).collect();
         statements.push(policy::allow(&["secretsmanager:GetSecretValue"], &secrets.into_iter().collect::<Vec<_>>()));
     }
     Unordered(statements)
@@ -274,7 +274,8 @@ impl Kind for Role {
             for (region, member) in &service.members {
                 let arns = Arns::of(facts, region);
                 wants.push(Self::want(model, region, &task(key), task_policy(model, member, &arns)));
-                let policy = execution_policy(&images_of(facts, region, key, member), &log_group::name_of(model, key), member, &arns);
+                let policy =
+                    execution_policy(facts, &images_of(facts, region, key, member), &log_group::name_of(model, key), member, &arns);
                 wants.push(Self::want(model, region, &execution(key), policy));
             }
         }
