@@ -21,6 +21,7 @@ pub mod pace;
 pub mod policy;
 pub mod quotas;
 pub mod revisions;
+pub mod roles;
 pub mod sweep;
 pub mod tables;
 pub mod tags;

@@ -157,3 +157,23 @@ fn another_path_and_a_boundary_converge() {
     assert_eq!(boundary(&task), None);
     place.destroy("shop");
 }
+
+/// A run that removes a region died when only a role was left there. The file does not name the region, and the tagging index does
+/// not know roles.
+#[test]
+fn a_role_that_is_all_there_is_of_a_region_is_found_and_removed() {
+    let place = Place::with(&worker(MORE));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let (aws, left) = (Aws::new(&place.account, "us-east-1"), "eu-west-1/iam.role/worker-task");
+    let tag = |key: &str, value: &str| aws_sdk_iam::types::Tag::builder().key(key).value(value).build().unwrap();
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    let role = aws.iam.create_role().role_name("shop-eu-west-1-worker-task").path("/mrctl/shop/").assume_role_policy_document(trust);
+    block_on(role.tags(tag("mrctl:stack", "shop")).tags(tag("mrctl:resource", left)).send()).unwrap();
+    for plan in [place.plan(&[]), place.plan_everywhere(&[])] {
+        assert_eq!(doing(&plan), [(left, "delete")], "{plan:#}");
+    }
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert!(block_on(aws.iam.get_role().role_name("shop-eu-west-1-worker-task").send()).is_err());
+    place.destroy("shop");
+}

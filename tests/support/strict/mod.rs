@@ -256,6 +256,7 @@ impl World {
             "ecs" => containers::colour(self, call, answer, service),
             "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
             "acm" => certificates::colour(self, call, answer),
+            "tagging" => without_roles(answer),
             _ => answer,
         }
     }
@@ -288,6 +289,16 @@ impl World {
     fn now(&self, account: &str) -> Timestamp {
         Timestamp::now() + self.memory().ahead.get(account).copied().unwrap_or_default()
     }
+}
+
+/// The tagging index has no roles (Resource Groups Tagging API reference, "Supported services").
+fn without_roles(mut answer: Answer) -> Answer {
+    let mut body = answer.json();
+    if let Some(all) = body["ResourceTagMappingList"].as_array_mut() {
+        all.retain(|one| !one["ResourceARN"].as_str().is_some_and(|arn| arn.contains(":iam:") && arn.contains(":role/")));
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
 }
 
 /// The id of a service by the name it is signed for, where the two differ by more than case.
