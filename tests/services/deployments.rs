@@ -77,6 +77,8 @@ fn under_way() -> Place {
     strict().be_slow(&place.account, "UpdateService", u8::MAX);
     // A revision is registered, the service moves to it.
     place.run(&["--inject", "kill@2:after", "apply", "--yes", "--no-sweep"]);
+    // The first read after it does not show the deployment yet.
+    place.plan(&[]);
     let plan = place.plan(&[]);
     let step = plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == SERVICE).unwrap();
     assert!(step["waiting"].as_str().is_some_and(|now| now.contains("deploying shop-worker:2")), "{step:#}");

@@ -1,10 +1,17 @@
 //! What roles may do, and what happens to what others add to them.
+use std::sync::Arc;
+
+use mrctl::{
+    resource::{Cx, Region, Scope},
+    topology::load,
+};
 use serde_json::Value;
 
-use super::{action, doing, worker};
+use super::{action, doing, in_regions, worker};
 use crate::support::{
     aws::{Aws, block_on},
     binary::Place,
+    sandbox,
 };
 
 const MORE: &str = "    uses: { tables: { Orders: read } }
@@ -176,4 +183,25 @@ fn a_role_that_is_all_there_is_of_a_region_is_found_and_removed() {
     place.is_converged();
     assert!(block_on(aws.iam.get_role().role_name("shop-eu-west-1-worker-task").send()).is_err());
     place.destroy("shop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_listed_once_for_all_regions_and_a_silent_one_costs_no_other() {
+    let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+    let (model, _) = load("topology.yaml", in_regions(&regions, "").as_bytes()).expect("a valid file");
+    let silent = mrctl::aws::inject::Injector::new("down=us-east-1:hang".parse().unwrap());
+    let (fleet, recorder) = sandbox::fleet_with(&sandbox::fresh_account(), silent);
+    let (kinds, cx) = (mrctl::kinds::all(), Cx::new(Arc::new(model), fleet));
+    let kind = kinds.get("iam.role").unwrap();
+    let observe = |region: &'static str| {
+        let cx = cx.at(&Scope::from(&Region::new(region)));
+        async move { kind.observe(&cx).await.map(|found| found.len()) }
+    };
+    let limit = std::time::Duration::from_secs(8);
+    let (silent, others) =
+        tokio::join!(tokio::time::timeout(limit, observe(regions[0])), async { tokio::join!(observe(regions[1]), observe(regions[2])) });
+    assert!(silent.is_err(), "its own roles are read with its own client");
+    assert_eq!((others.0.unwrap(), others.1.unwrap()), (0, 0));
+    let lists = recorder.calls().iter().filter(|call| call.operation == "ListRoles" && call.region.as_str() != regions[0]).count();
+    assert_eq!(lists, 1, "{:#?}", recorder.calls());
 }

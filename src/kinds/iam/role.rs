@@ -2,7 +2,8 @@
 //! names only what is in its region.
 //!
 //! IAM has one endpoint, but a role is read and written with its region's own client: a region that does not answer costs its own
-//! roles and no others. Whose region a role belongs to stands in its name and its mark.
+//! roles and no others. Only the list of names is shared, and whoever answers gives it. Whose region a role belongs to stands in its
+//! name and its mark.
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types;
@@ -13,7 +14,7 @@ use crate::{
     aws::{
         arns::Arns,
         errors::{fault, maybe},
-        policy,
+        policy, roles,
         tags::addr_of,
     },
     kinds::{ecs::task_definition::images_of, logs::log_group},
@@ -283,18 +284,14 @@ impl Kind for Role {
     }
 
     /// By the beginning of the name, and by the names of the file, which a list of IAM lags behind. The list is not narrowed to the
-    /// path: a role that stands under an earlier one is found by nothing else. An account has a thousand roles at most unless
-    /// it asked for more (IAM user guide, "IAM and AWS STS quotas"), and that is one page.
+    /// path, because a role that stands under an earlier one is found by nothing else; it is asked for once for all regions.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let region = cx.region()?;
         let wanted = Self::named_here(cx, region);
         let here = format!("{}-{region}-", cx.owner.stack);
-        let mut pages = cx.fleet.region(region).iam.list_roles().into_paginator().page_size(1000).items().send();
+        let listed = roles::all(cx).await?;
         let mut names: BTreeSet<String> = wanted.keys().cloned().collect();
-        while let Some(role) = pages.next().await {
-            let role = role.map_err(fault("iam:ListRoles"))?;
-            names.extend(Some(role.role_name).filter(|name| name.starts_with(&here)));
-        }
+        names.extend(listed.iter().map(|role| &role.name).filter(|name| name.starts_with(&here)).cloned());
         let wanted = &wanted;
         let looks = iter(names.into_iter().map(|name| async move { Self::look(cx, &name, wanted.get(&name)).await }));
         let found: Vec<_> = looks.buffered(SIDE_BY_SIDE).try_collect().await?;
