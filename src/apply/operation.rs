@@ -91,6 +91,24 @@ impl Work<'_> {
         Ok(here.pop())
     }
 
+    /// What is at an address where AWS says that something is ready: its other reads may lag behind that, so that nothing found
+    /// is no answer before time has passed.
+    async fn look_until_there(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, id: &str, doing: Doing) -> Result<Found<Doc>, Fault> {
+        let most = self.timing.longest_absence.map_or(PROPAGATION, |longest| longest.min(PROPAGATION));
+        let (mut pauses, mut voice) = (Pauses::new(kind.traits().patience, &self.timing), Voice::new(self, addr, doing));
+        loop {
+            if let Some(found) = self.look(kind, cx, addr).await? {
+                return Ok(found);
+            }
+            if voice.elapsed() > most {
+                let message = format!("`{id}` is there, and after {} it cannot be read whole yet", readable(voice.elapsed()));
+                return Err(Fault::new(format!("reading {addr}"), Class::Unclear, message));
+            }
+            voice.tell("there, and not readable yet");
+            pauses.pause().await;
+        }
+    }
+
     /// Reads by tag lag behind creates: what an earlier run made a moment ago may only be visible now.
     async fn second_look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         sleep_until(self.read_at + self.timing.second_look).await;
@@ -124,10 +142,8 @@ impl Work<'_> {
                 if !traits.unfinished {
                     return Ok(Left::Exists { id, outputs });
                 }
-                match self.look(kind, &cx, &step.addr).await? {
-                    Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await,
-                    None => Ok(Left::Exists { id, outputs }),
-                }
+                let found = self.look_until_there(kind, &cx, &step.addr, &id, Doing::Creating).await?;
+                self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await
             }
             Created::WasThere(found) => self.bring_in_line(kind, &cx, *found, want, Doing::Creating, &[]).await,
         }
@@ -220,7 +236,7 @@ impl Work<'_> {
         let can_begin = traits.yields && !diff(&found.spec, &want.spec).is_empty();
         if matches!(found.life, Life::Making(_)) && !can_begin {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
-            found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
+            found = self.look_until_there(kind, cx, &want.addr, &found.id, doing).await?;
         }
         loop {
             if let Life::Broken(now) = &found.life {
@@ -251,10 +267,7 @@ impl Work<'_> {
             if !traits.unfinished {
                 return Ok(Left::Exists { id: found.id, outputs });
             }
-            match self.look(kind, cx, &want.addr).await? {
-                Some(again) => found = again,
-                None => return Ok(Left::Exists { id: found.id, outputs }),
-            }
+            found = self.look_until_there(kind, cx, &want.addr, &found.id, doing).await?;
             // What was set reads back late (field guide 2.1 item 5): it is not set again before a second look.
             let left = diff(&found.spec, &want.spec);
             if !left.is_empty() && last.as_ref() == Some(&left) {

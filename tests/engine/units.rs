@@ -41,6 +41,24 @@ fn a_failure_skips_only_what_follows() {
     });
 }
 
+/// What is ready by its own status and not in the list yet is not finished: its settings follow when it can be read.
+#[test]
+fn what_cannot_be_read_yet_is_not_taken_for_done() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.world().late = 3;
+        assert_eq!(stage.settle(1).await, 1);
+
+        let mut stage = shop(1);
+        stage.world().late = u32::MAX;
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        let (at, fault) = outcome.failures.first().unwrap();
+        assert_eq!((outcome.failures.len(), &*at.kind), (1, "p.table"));
+        assert!(fault.to_string().contains("cannot be read whole yet"), "{fault}");
+    });
+}
+
 #[test]
 fn a_gate_that_stays_shut_stops_the_later_regions() {
     paused(async {
