@@ -59,6 +59,20 @@ fn what_cannot_be_read_yet_is_not_taken_for_done() {
     });
 }
 
+/// What is not finished by its create is looked at by its id: a list for each would be the square of how many there are.
+#[test]
+fn one_thing_is_not_looked_for_among_all() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.world().wanted.retain(|(at, _)| &*at.kind == "p.table");
+        let plan = stage.plan().await;
+        stage.world().lists = 0;
+        assert!(stage.apply(&plan).await.failures.is_empty());
+        assert_eq!(stage.world().lists, 0);
+        assert!(!stage.plan().await.has_changes());
+    });
+}
+
 #[test]
 fn a_gate_that_stays_shut_stops_the_later_regions() {
     paused(async {

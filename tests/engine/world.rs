@@ -40,6 +40,8 @@ pub struct World {
     pub slow: u32,
     /// For how many reads what is made unfinished stays unseen, though it is ready.
     pub late: u32,
+    /// How often all of a kind in a scope was asked for.
+    pub lists: usize,
     hidden: BTreeMap<String, u32>,
     /// Whether a change makes ready what never would be.
     pub mended: bool,
@@ -68,6 +70,7 @@ impl World {
             breaks: 0,
             slow: 3,
             late: 0,
+            lists: 0,
             hidden: BTreeMap::new(),
             mended: false,
             shuffled: false,
@@ -327,10 +330,20 @@ impl AnyKind for Puppet {
             if world.dead.is_some() && world.dead.as_ref() == cx.scope.region() {
                 return Err(fault("Observe", Class::Unclear));
             }
+            world.lists += 1;
             let mut found = world.shown(self.traits.name, &cx.scope);
             if world.shuffled {
                 world.rng.shuffle(&mut found);
             }
+            Ok(found)
+        })
+    }
+
+    fn look_at<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, _id: &'a str) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
+        Box::pin(async move {
+            let mut found = self.observe(cx).await?;
+            self.world.lock().unwrap().lists -= 1;
+            found.retain(|found| found.addr == *addr);
             Ok(found)
         })
     }

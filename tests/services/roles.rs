@@ -205,3 +205,23 @@ async fn roles_are_listed_once_for_all_regions_and_a_silent_one_costs_no_other()
     let lists = recorder.calls().iter().filter(|call| call.operation == "ListRoles" && call.region.as_str() != regions[0]).count();
     assert_eq!(lists, 1, "{:#?}", recorder.calls());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_and_a_log_group_are_looked_at_alone() {
+    let (model, _) = load("topology.yaml", worker("").as_bytes()).expect("a valid file");
+    let (fleet, recorder) = sandbox::fleet(&sandbox::fresh_account());
+    let (kinds, region) = (mrctl::kinds::all(), Region::new("us-east-1"));
+    let cx = Cx::new(Arc::new(model), fleet).at(&Scope::from(&region));
+    for (kind, name) in [("iam.role", "worker-task"), ("logs.log_group", "worker")] {
+        let (kind, facts) = (kinds.get(kind).unwrap(), mrctl::resource::Facts::default());
+        let wants = kind.desired(&cx.model, &facts);
+        let want = wants.iter().find(|want| &*want.addr.name == name).unwrap();
+        let id = kind.create(&cx, want).await.unwrap();
+        drop(recorder.take());
+        let found = kind.look_at(&cx.afresh(), &want.addr, &id).await.unwrap();
+        assert_eq!(found.iter().map(|found| (&found.addr, found.ours)).collect::<Vec<_>>(), [(&want.addr, true)]);
+        let calls: Vec<String> = recorder.take().into_iter().map(|call| call.operation).collect();
+        assert!(!calls.iter().any(|call| call == "ListRoles") && calls.len() <= 4, "{calls:?}");
+        assert_eq!(kind.look_at(&cx.afresh(), &want.addr, "nothing").await.unwrap().len(), 0);
+    }
+}

@@ -298,6 +298,10 @@ impl Kind for Role {
         Ok(found.into_iter().flatten().collect())
     }
 
+    async fn look_at(&self, cx: &Cx, addr: &Addr, id: &str) -> Result<Vec<Found<Spec>>, Fault> {
+        Ok(Self::look(cx, id, Some(addr)).await?.into_iter().collect())
+    }
+
     /// The name is unique in the account, so a repeated create is refused: with our mark on what is there, that is success.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
         let spec = &want.spec;

@@ -127,6 +127,14 @@ impl Kind for LogGroup {
         Ok(found.into_iter().flatten().collect())
     }
 
+    async fn look_at(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Vec<Found<Spec>>, Fault> {
+        let there = match Self::get(cx, id).await? {
+            Some(group) => Self::look(cx, &group).await?,
+            None => None,
+        };
+        Ok(there.into_iter().collect())
+    }
+
     /// The name is unique, so a repeated create is refused: with our mark on what is there, that is success.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
         let name = &want.spec.name;
