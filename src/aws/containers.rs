@@ -64,8 +64,8 @@ pub fn name_of(stack: &str, service: &str) -> String {
     format!("{stack}-{service}")
 }
 
-/// Every service in our cluster of this region that is not gone, asked once an observation. The names of the file are among those
-/// asked for: a list of ECS lags, and leaves out what is draining.
+/// Every service in our cluster of this region that is not gone, asked once an observation. A list of ECS lags, and leaves out what
+/// is draining: the names of the file are among those asked for, and those of the stack's families, which stay longer than a service.
 ///
 /// # Errors
 /// What AWS refused.
@@ -82,7 +82,8 @@ async fn read_services(cx: &Cx) -> Result<Vec<types::Service>, Fault> {
     };
     let listed = listed.iter().filter_map(|arn| arn.rsplit('/').next()).map(str::to_owned);
     let ours = cx.model.services.iter().filter(|(_, service)| service.members.contains_key(region));
-    let names: BTreeSet<String> = ours.map(|(key, _)| name_of(&cx.owner.stack, key)).chain(listed).collect();
+    let mut names: BTreeSet<String> = ours.map(|(key, _)| name_of(&cx.owner.stack, key)).chain(listed).collect();
+    names.extend(families(cx).await?.iter().cloned());
     let names: Vec<String> = names.into_iter().collect();
     let mut services = Vec::new();
     for some in names.chunks(AT_ONCE) {
@@ -94,6 +95,21 @@ async fn read_services(cx: &Cx) -> Result<Vec<types::Service>, Fault> {
     // ECS shows services for a while after they are gone (field guide, runner-up traps).
     services.retain(|service| service.status() != Some("INACTIVE"));
     Ok(services)
+}
+
+/// The families of this stack's task definitions, by the beginning of their names: those of services that have gone from the file
+/// are among them. Asked once an observation.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn families(cx: &Cx) -> Result<Arc<Vec<String>>, Fault> {
+    let region = cx.region()?;
+    let ask = || async {
+        let ask = cx.fleet.region(region).ecs.list_task_definition_families().family_prefix(name_of(&cx.owner.stack, ""));
+        let pages = ask.into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitionFamilies"))
+    };
+    cx.memo.once(format!("ecs:ListTaskDefinitionFamilies/{region}"), ask).await
 }
 
 /// One service as it is now; nothing when it is not there.

@@ -71,7 +71,7 @@ impl Kind for Cluster {
         (Verb::Observe, &["ecs:DescribeClusters"]),
         (Verb::Create, &["ecs:CreateCluster", "ecs:TagResource", "iam:CreateServiceLinkedRole"]),
         (Verb::Update, &["ecs:UpdateCluster", "ecs:TagResource", "ecs:UntagResource"]),
-        (Verb::Delete, &["ecs:DeleteCluster", "ecs:ListServices", "ecs:DescribeServices"]),
+        (Verb::Delete, &["ecs:DeleteCluster", "ecs:ListServices", "ecs:ListTaskDefinitionFamilies", "ecs:DescribeServices"]),
     ];
 
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {

@@ -257,7 +257,10 @@ impl Kind for Service {
     /// Twenty minutes each way in Terraform; a rollback takes as long as the deployment did (field guide 7.3 items 4 and 6).
     const PATIENCE: Patience = Patience::of(10, 40, 20);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["ecs:ListServices", "ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"]),
+        (
+            Verb::Observe,
+            &["ecs:ListServices", "ecs:ListTaskDefinitionFamilies", "ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"],
+        ),
         (Verb::Create, &["ecs:CreateService", "ecs:TagResource", "iam:PassRole", "iam:CreateServiceLinkedRole"]),
         (Verb::Update, &["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource", "iam:PassRole"]),
         (Verb::Delete, &["ecs:DescribeServices", "ecs:DeleteService"]),

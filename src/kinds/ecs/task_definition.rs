@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aws::{
         arns::Arns,
-        containers::{change_tags, marks, name_of, sent_once, services, shaped},
+        containers::{self, change_tags, marks, name_of, sent_once, services, shaped},
         errors::{fault, maybe, refused},
         revisions::{self, ContainerHealth, Content},
         tags::addr_of,
@@ -170,11 +170,9 @@ impl TaskDefinition {
     /// Families of this stack, by name: those there are and those of the file, which a list may lag behind.
     async fn families(cx: &Cx) -> Result<BTreeSet<String>, Fault> {
         let region = cx.region()?;
-        let ask = cx.fleet.region(region).ecs.list_task_definition_families().family_prefix(name_of(&cx.owner.stack, ""));
-        let pages = ask.into_paginator().items().send();
-        let there = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitionFamilies"))?;
+        let there = containers::families(cx).await?;
         let wanted = cx.model.services.iter().filter(|(_, service)| service.members.contains_key(region));
-        Ok(there.into_iter().chain(wanted.map(|(key, _)| name_of(&cx.owner.stack, key))).collect())
+        Ok(there.iter().cloned().chain(wanted.map(|(key, _)| name_of(&cx.owner.stack, key))).collect())
     }
 
     /// The revisions of a family. Of those that were deregistered and not deleted only as many as one call deletes: a pipeline may

@@ -259,7 +259,11 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<Val
             memory.slow.begin_for(named(call), "STALE", Some(1));
         }
         // 7.3.6: tasks stop, targets deregister.
-        "DeleteService" => world.memory().slow.begin(named(call), "DRAINING"),
+        "DeleteService" => {
+            let mut memory = world.memory();
+            let polls = memory.polls(&call.account, "DeleteService");
+            memory.slow.begin_for(named(call), "DRAINING", polls);
+        }
         "DescribeServices" => {
             let mut body = answer.json();
             shown(world, call, &mut body);
