@@ -95,6 +95,27 @@ fn a_service_that_is_still_draining_is_waited_for() {
     place.destroy("shop");
 }
 
+/// Tasks that run do not get a shell by themselves: those that are started after it do.
+#[test]
+fn a_shell_comes_with_a_deployment() {
+    let place = Place::with(&worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let forced = || {
+        let updates = strict().updates_with(&place.account, "enableExecuteCommand");
+        updates.iter().map(|(_, body)| body["forceNewDeployment"] == true).collect::<Vec<_>>()
+    };
+    place.write(worker("    exec: true\n"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(forced(), [true]);
+    // Another revision brings its own deployment.
+    place.write(worker("").replace("worker:1", "worker:2"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(forced(), [true, false]);
+    place.destroy("shop");
+}
+
 /// ECS lists no services that drain. One that the file does not name any more is still there, and what its tasks use stays.
 #[test]
 fn a_service_that_drains_and_is_not_in_the_file_is_still_seen() {

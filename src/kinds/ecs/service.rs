@@ -345,7 +345,10 @@ impl Kind for Service {
         if changed(&["task_definition"]) {
             ask = ask.task_definition(spec.task_definition.get()?);
         }
-        if once_more {
+        // Tasks that run keep what they were started with, and turning ECS Exec on or off begins no deployment (Amazon ECS API
+        // reference, "UpdateService").
+        let begins_one = changed(&["task_definition", "targets"]) || changed(&network);
+        if once_more || (changed(&["exec"]) && !begins_one) {
             ask = ask.force_new_deployment(true);
         }
         if changed(&network) {

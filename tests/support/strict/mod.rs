@@ -174,7 +174,7 @@ impl Strict {
 }
 
 impl Strict {
-    /// The requests of UpdateTable that were taken in an account and had a field, in their order: region and body.
+    /// The requests of UpdateTable and UpdateService that were taken in an account and had a field, in their order: region and body.
     pub fn updates_with(&self, account: &str, field: &str) -> Vec<(String, serde_json::Value)> {
         let memory = self.world.memory();
         let with = memory.taken.iter().filter(|(of, .., body)| of == account && body.get(field).is_some());
@@ -244,7 +244,7 @@ impl World {
         let service = containers::before(self, call);
         let used = load_balancing::before(self, call);
         let answer = self.forward(&containers::sent(call));
-        if answer.is_success() && call.operation == "UpdateTable" {
+        if answer.is_success() && ["UpdateTable", "UpdateService"].contains(&&*call.operation) {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
             self.memory().taken.push(taken);
         }
