@@ -92,3 +92,22 @@ fn the_image_that_runs_stays_also_where_a_pipeline_changed_more() {
         place.destroy("shop");
     });
 }
+
+/// The cleanup of a pipeline takes the revision with our marks away; what the service runs has none.
+#[test]
+fn what_our_service_runs_is_ours_also_when_no_revision_has_our_marks() {
+    let place = Place::with(&owned(512));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let aws = Aws::new(&place.account, "us-east-1");
+    let first = aws.revisions("shop-worker").remove(0);
+    let deployed = deploy(&aws, "example.com/worker:2");
+    block_on(aws.ecs.deregister_task_definition().task_definition(&first).send()).unwrap();
+    block_on(aws.ecs.delete_task_definitions().task_definitions(&first).send()).unwrap();
+    let plan = place.plan(&[]);
+    assert_eq!(doing(&plan), [(REVISION, "update")], "{plan:#}");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(aws.service("shop-worker").task_definition(), Some(&*deployed));
+    place.destroy("shop");
+    assert_eq!(block_on(aws.leftovers()), Vec::<String>::new());
+}

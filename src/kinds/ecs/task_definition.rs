@@ -10,6 +10,7 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::service::Service;
 use crate::{
     aws::{
         arns::Arns,
@@ -214,13 +215,16 @@ impl TaskDefinition {
         let member = wanted.and_then(|(key, service)| Some((key, service.members.get(region)?)));
         let wanted_at = member.map(|(key, _)| Addr::regional(region, Self::NAME, key));
         let by_pipeline = member.is_some_and(|(_, member)| member.image.owned_by_ci);
-        let has_ours = active.iter().any(|revision| revision.addr.is_some());
+        // A pipeline copies no marks, and its cleanup may deregister the last revision that has them: what our service runs of our
+        // family is ours, where the file leaves the image to it.
+        let is_our_service = |service: &&types::Service| addr_of(cx, Service::NAME, &marks(service.tags())).is_some();
+        let runs_in_ours = |arn: &str| services.iter().filter(is_our_service).any(|service| service.task_definition() == Some(arn));
+        let is_deployed = |revision: &Revision| by_pipeline && runs_in_ours(&revision.arn);
+        let has_ours = active.iter().any(|revision| revision.addr.is_some() || is_deployed(revision));
         let mut groups: BTreeMap<(Addr, String), Vec<Revision>> = BTreeMap::new();
         let mut found = Vec::new();
         for revision in active.into_iter().chain(inactive) {
-            // A pipeline copies no marks: what our service runs of our family is ours, where the file leaves the image to it.
-            let is_deployed = by_pipeline && has_ours && runs(&revision.arn);
-            match revision.addr.clone().or_else(|| wanted_at.clone().filter(|_| is_deployed)) {
+            match revision.addr.clone().or_else(|| wanted_at.clone().filter(|_| is_deployed(&revision))) {
                 Some(addr) => {
                     let says = if revision.is_active { revision.says(by_pipeline) } else { String::new() };
                     groups.entry((addr, says)).or_default().push(revision);
