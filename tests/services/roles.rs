@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mrctl::{
-    resource::{Cx, Region, Scope},
+    resource::{Class, Cx, Region, Scope},
     topology::load,
 };
 use serde_json::Value;
@@ -204,6 +204,63 @@ async fn roles_are_listed_once_for_all_regions_and_a_silent_one_costs_no_other()
     assert_eq!((others.0.unwrap(), others.1.unwrap()), (0, 0));
     let lists = recorder.calls().iter().filter(|call| call.operation == "ListRoles" && call.region.as_str() != regions[0]).count();
     assert_eq!(lists, 1, "{:#?}", recorder.calls());
+}
+
+/// The name was free when the plan was read. AWS gives back the cluster that somebody else has made since, without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_somebody_else_made_first_is_not_taken_for_ours() {
+    let (model, _) = load("topology.yaml", worker("").as_bytes()).expect("a valid file");
+    let account = sandbox::fresh_account();
+    let (kinds, (fleet, _)) = (mrctl::kinds::all(), sandbox::fleet(&account));
+    let cx = Cx::new(Arc::new(model), fleet).at(&Scope::from(&Region::new("us-east-1")));
+    let kind = kinds.get("ecs.cluster").unwrap();
+    let want = kind.desired(&cx.model, &mrctl::resource::Facts::default()).remove(0);
+    let made = async || match kind.create(&cx, &want).await {
+        // The role that ECS itself needs is made on the way.
+        Err(fault) if fault.class == Class::Contention => kind.create(&cx, &want).await,
+        other => other,
+    };
+    let ecs = Aws::new(&account, "us-east-1").ecs;
+    ecs.create_cluster().cluster_name("shop").send().await.unwrap();
+    let refused = made().await.unwrap_err();
+    assert_eq!(refused.class, Class::Exists, "{refused}");
+    assert!(refused.to_string().contains("does not carry this stack's mark"), "{refused}");
+    ecs.delete_cluster().cluster("shop").send().await.unwrap();
+    assert_eq!(made().await.unwrap(), "shop");
+}
+
+/// What was ours when the plan was read and has lost its marks since, or was made anew by somebody, is not removed by its name.
+#[test]
+fn what_lost_its_marks_is_not_removed_by_its_name() {
+    const CASES: [(&str, &str); 4] =
+        [("ecs.cluster", "main"), ("ecs.service", "worker"), ("iam.role", "worker-task"), ("logs.log_group", "worker")];
+    let place = Place::with(&worker(MORE));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let aws = Aws::new(&place.account, "us-east-1");
+    let (model, _) = load("topology.yaml", worker(MORE).as_bytes()).expect("a valid file");
+    let (kinds, (fleet, recorder)) = (mrctl::kinds::all(), sandbox::fleet(&place.account));
+    let cx = Cx::new(Arc::new(model), fleet).at(&Scope::from(&Region::new("us-east-1")));
+    block_on(async {
+        let mut found = Vec::new();
+        for (kind, name) in CASES {
+            let all = kinds.get(kind).unwrap().observe(&cx).await.unwrap();
+            found.push(all.into_iter().find(|one| &*one.addr.name == name).unwrap());
+        }
+        let keys = || vec!["mrctl:stack".to_owned(), "mrctl:resource".to_owned()];
+        for index in [0, 1] {
+            let ask = aws.ecs.untag_resource().resource_arn(found[index].outputs.get("arn").unwrap());
+            ask.set_tag_keys(Some(keys())).send().await.unwrap();
+        }
+        aws.iam.untag_role().role_name(TASK).set_tag_keys(Some(keys())).send().await.unwrap();
+        let ask = aws.logs.untag_resource().resource_arn(found[3].outputs.get("arn").unwrap());
+        ask.set_tag_keys(Some(keys())).send().await.unwrap();
+        drop(recorder.take());
+        for one in &found {
+            let refused = kinds.get(&one.addr.kind).unwrap().delete(&cx.afresh(), one).await.unwrap_err();
+            assert!(refused.to_string().contains("does not carry this stack's mark"), "{refused}");
+        }
+        assert_eq!(recorder.mutating().len(), 0, "{:#?}", recorder.mutating());
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

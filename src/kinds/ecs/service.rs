@@ -20,7 +20,7 @@ use crate::{
         containers::{self, change_tags, cluster_of, marks, name_of, services, shaped},
         deployments::{self, is_failed, is_under_way, judged, primary, progress},
         errors::{fault, maybe},
-        tags::addr_of,
+        tags::{addr_of, still_ours},
     },
     kinds::{
         ec2::{
@@ -378,9 +378,8 @@ impl Kind for Service {
     /// By force: without it ECS refuses to remove a service that is scaled above nothing, or whose deployment is under way (field
     /// guide 7.3 item 6). Its tasks get the signal to stop all the same.
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
-        if containers::service(cx, &found.id).await?.is_none_or(|now| now.status() != Some("ACTIVE")) {
-            return Ok(());
-        }
+        let Some(now) = containers::service(cx, &found.id).await?.filter(|now| now.status() == Some("ACTIVE")) else { return Ok(()) };
+        still_ours("ecs:DeleteService", cx, &found.addr, &found.id, &marks(now.tags()))?;
         let ask = cx.fleet.region(cx.region()?).ecs.delete_service();
         let ask = ask.cluster(cluster_of(&cx.owner.stack)).service(&found.id).force(true);
         maybe(ask.send().await.map_err(fault("ecs:DeleteService"))).map(drop)

@@ -15,7 +15,7 @@ use crate::{
         arns::Arns,
         errors::{fault, maybe},
         policy, roles,
-        tags::addr_of,
+        tags::{addr_of, still_ours},
     },
     kinds::{ecs::task_definition::images_of, logs::log_group},
     outputs,
@@ -23,7 +23,7 @@ use crate::{
         Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Replace, Status, Tags,
         Unordered, Verb, Want,
         names::{fit, with_tail},
-        owner,
+        owner::{self, Marks},
     },
     topology::{Access, Iam, Model, ServiceMember},
 };
@@ -159,7 +159,7 @@ impl Role {
     /// One role of that name, when it is ours in this region or stands where ours should.
     async fn look(cx: &Cx, name: &str, wanted_at: Option<&Addr>) -> Result<Option<Found<Spec>>, Fault> {
         let Some(role) = Self::get(cx, name).await? else { return Ok(None) };
-        let marks = owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
+        let marks = marks(&role);
         let marked = addr_of(cx, Self::NAME, &marks);
         let ours = marked.is_some();
         let Some(addr) = marked.or_else(|| wanted_at.cloned()) else { return Ok(None) };
@@ -234,6 +234,10 @@ impl Role {
     }
 }
 
+fn marks(role: &types::Role) -> Marks {
+    owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())))
+}
+
 fn shaped(tags: BTreeMap<String, String>) -> Result<Vec<types::Tag>, Fault> {
     let build = |(key, value)| types::Tag::builder().key(key).value(value).build().map_err(|error| Fault::bug(error.to_string()));
     tags.into_iter().map(build).collect()
@@ -263,7 +267,18 @@ impl Kind for Role {
                 "iam:UntagRole",
             ],
         ),
-        (Verb::Delete, &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:ListInstanceProfilesForRole"]),
+        (
+            Verb::Delete,
+            &[
+                "iam:GetRole",
+                "iam:ListRolePolicies",
+                "iam:ListAttachedRolePolicies",
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:ListInstanceProfilesForRole",
+            ],
+        ),
     ];
     const SERVES: bool = true;
     /// The policy follows the create call, which has room for a trust policy only.
@@ -358,9 +373,9 @@ impl Kind for Role {
 
     /// IAM removes a role only without policies (field guide 5 item 6).
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
-        let (Some(inline), Some(attached)) = tokio::try_join!(Self::inline_names(cx, &found.id), Self::attached(cx, &found.id))? else {
-            return Ok(());
-        };
+        let reads = tokio::try_join!(Self::get(cx, &found.id), Self::inline_names(cx, &found.id), Self::attached(cx, &found.id))?;
+        let (Some(now), Some(inline), Some(attached)) = reads else { return Ok(()) };
+        still_ours("iam:DeleteRole", cx, &found.addr, &found.id, &marks(&now))?;
         for policy in inline.iter().chain(&attached) {
             Self::take_away(cx, &found.id, policy).await?;
         }
