@@ -5,7 +5,7 @@ use mrctl::{
     resource::{Class, Cx, Region, Scope},
     topology::load,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{action, doing, in_regions, worker};
 use crate::support::{
@@ -204,6 +204,34 @@ async fn roles_are_listed_once_for_all_regions_and_a_silent_one_costs_no_other()
     assert_eq!((others.0.unwrap(), others.1.unwrap()), (0, 0));
     let lists = recorder.calls().iter().filter(|call| call.operation == "ListRoles" && call.region.as_str() != regions[0]).count();
     assert_eq!(lists, 1, "{:#?}", recorder.calls());
+}
+
+/// The statements of a role's policy, as the file wants it.
+fn wanted(file: &str, name: &str) -> Vec<Value> {
+    let (model, _) = load("topology.yaml", file.as_bytes()).expect("a valid file");
+    let wants = mrctl::kinds::all().get("iam.role").unwrap().desired(&model, &mrctl::resource::Facts::default());
+    let want = wants.into_iter().find(|want| &*want.addr.name == name).unwrap();
+    want.spec["policy"]["$set"].as_array().unwrap_or_else(|| panic!("{:#}", want.spec)).clone()
+}
+
+#[test]
+fn a_table_with_a_key_of_its_own_can_be_opened() {
+    const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555";
+    let sealed = |access: &str| {
+        let keyed = format!("type: string }}, encryption: {{ us-east-1: \"{KEY}\" }} }}");
+        let file = worker(&format!("    uses: {{ tables: {{ Orders: {access} }} }}\n")).replace("type: string } }", &keyed);
+        let statements = wanted(&file, "worker-task");
+        let mut of_key = statements.into_iter().filter(|statement| statement["Resource"].to_string().contains(KEY));
+        let statement = of_key.next().expect("a statement about the key");
+        assert_eq!(statement["Condition"], json!({ "StringEquals": { "kms:ViaService": ["dynamodb.us-east-1.amazonaws.com"] } }));
+        assert_eq!((statement["Resource"].clone(), of_key.next()), (json!([KEY]), None));
+        statement["Action"].clone()
+    };
+    let all = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"];
+    let named = |some: &[&str]| json!(some.iter().map(|action| format!("kms:{action}")).collect::<Vec<_>>());
+    assert_eq!(sealed("read"), named(&all[..2]));
+    assert_eq!(sealed("write"), named(&all));
+    assert_eq!(sealed("read_write"), named(&all));
 }
 
 /// The name was free when the plan was read. AWS gives back the cluster that somebody else has made since, without a word.

@@ -25,7 +25,7 @@ use crate::{
         names::{fit, with_tail},
         owner::{self, Marks},
     },
-    topology::{Access, Iam, Model, ServiceMember},
+    topology::{Access, Encryption, Iam, Model, ServiceMember},
 };
 
 outputs! { "iam.role":
@@ -62,6 +62,11 @@ const LONGEST_NAME: usize = 64;
 
 const READ: [&str; 6] = ["BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan"];
 const WRITE: [&str; 6] = ["BatchWriteItem", "ConditionCheckItem", "DeleteItem", "DescribeTable", "PutItem", "UpdateItem"];
+/// What DynamoDB asks KMS for in the name of those who read, and of those who write (DynamoDB developer guide, "Authorizing use of your
+/// customer managed key").
+const OPEN: [&str; 2] = ["kms:Decrypt", "kms:DescribeKey"];
+const SEAL: [&str; 5] =
+    ["kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
 /// What pulling an image needs on its repository (Amazon ECR user guide, "Private repository policies").
 const PULL: [&str; 3] = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 const LOG: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -94,7 +99,7 @@ fn path_of(model: &Model) -> String {
 }
 
 /// What the containers may do: exactly what `uses` names, and with `exec` what a shell needs.
-fn task_policy(model: &Model, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
+fn task_policy(model: &Model, region: &Region, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
     let mut statements = Vec::new();
     for (key, access) in &member.tables {
         let Some(table) = model.tables.get(key) else { continue };
@@ -107,6 +112,14 @@ fn task_policy(model: &Model, member: &ServiceMember, arns: &Arns) -> Unordered<
         .map(|action| format!("dynamodb:{action}"))
         .collect();
         statements.push(policy::allow(&actions.iter().map(String::as_str).collect::<Vec<_>>(), &arns.table(&table.name)));
+        // A key of the user's own: DynamoDB uses it with the rights of whoever asks.
+        if let Some(Encryption::Key(key)) = table.members.get(region).map(|member| &member.encryption) {
+            let actions: Vec<&str> = match access {
+                Access::Read => OPEN.to_vec(),
+                Access::Write | Access::ReadWrite => OPEN.iter().chain(&SEAL).copied().collect(),
+            };
+            statements.push(policy::allow_through(&[arns.via("dynamodb")], &actions, std::slice::from_ref(key)));
+        }
     }
     if member.exec {
         statements.push(policy::allow(&EXEC, &["*".to_owned()]));
@@ -289,7 +302,7 @@ impl Kind for Role {
         for (key, service) in &model.services {
             for (region, member) in &service.members {
                 let arns = Arns::of(facts, region);
-                wants.push(Self::want(model, region, &task(key), task_policy(model, member, &arns)));
+                wants.push(Self::want(model, region, &task(key), task_policy(model, region, member, &arns)));
                 let policy =
                     execution_policy(facts, &images_of(facts, region, key, member), &log_group::name_of(model, key), member, &arns);
                 wants.push(Self::want(model, region, &execution(key), policy));
