@@ -234,6 +234,33 @@ fn a_table_with_a_key_of_its_own_can_be_opened() {
     assert_eq!(sealed("read_write"), named(&all));
 }
 
+/// A worker that uses so many tables, and one more for reading only.
+fn with_tables(count: usize) -> String {
+    let keys: Vec<String> = (0..count).map(|n| format!("T{n}")).collect();
+    let table = |key: &String| format!("  {key}: {{ partition_key: {{ name: id, type: string }} }}\n");
+    let uses: Vec<String> = keys.iter().map(|key| format!("{key}: read_write")).collect();
+    let file = worker(&format!("    uses: {{ tables: {{ Orders: read, {} }} }}\n", uses.join(", ")));
+    file.replace("rollout:", &format!("{}rollout:", keys.iter().map(table).collect::<String>()))
+}
+
+/// IAM takes 10,240 characters of policies for a role.
+#[test]
+fn a_service_may_use_many_tables_and_too_many_are_refused_before_anything_is_written() {
+    let statements = wanted(&with_tables(40), "worker-task");
+    assert_eq!(statements.len(), 2, "{statements:#?}");
+    let place = Place::with(&with_tables(40));
+    let findings = |plan: &Value| {
+        let all = plan["findings"].as_array().cloned().unwrap_or_default();
+        all.iter().filter(|one| one["code"] == "plan::impossible").map(|one| one["message"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(findings(&place.plan(&[])), [""; 0]);
+    place.write(with_tables(120));
+    let said = findings(&place.plan(&[]));
+    assert!(said.len() == 1 && said[0].contains("IAM takes 10240") && said[0].contains(TASK), "{said:?}");
+    place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert_eq!(block_on(Aws::new(&place.account, "us-east-1").leftovers()), Vec::<String>::new());
+}
+
 /// The name was free when the plan was read. AWS gives back the cluster that somebody else has made since, without a word.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_somebody_else_made_first_is_not_taken_for_ours() {

@@ -57,8 +57,9 @@ const POLICY: &str = "mrctl";
 const TASKS: &str = "ecs-tasks.amazonaws.com";
 /// Roles read side by side. IAM limits reads to some tens a second.
 const SIDE_BY_SIDE: usize = 8;
-/// IAM's own limit (field guide 5 item 2).
+/// IAM's own limits (field guide 5 items 2 and 9): of a name, and of all inline policies of a role together.
 const LONGEST_NAME: usize = 64;
+const LONGEST_POLICIES: usize = 10_240;
 
 const READ: [&str; 6] = ["BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan"];
 const WRITE: [&str; 6] = ["BatchWriteItem", "ConditionCheckItem", "DeleteItem", "DescribeTable", "PutItem", "UpdateItem"];
@@ -98,33 +99,56 @@ fn path_of(model: &Model) -> String {
     format!("{}{}/", model.iam.path, model.stack)
 }
 
-/// What the containers may do: exactly what `uses` names, and with `exec` what a shell needs.
+/// What the containers may do: exactly what `uses` names, and with `exec` what a shell needs. What may be done to several tables is
+/// one statement, because IAM limits what a policy may say.
 fn task_policy(model: &Model, region: &Region, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
     let mut statements = Vec::new();
-    for (key, access) in &member.tables {
-        let Some(table) = model.tables.get(key) else { continue };
-        let actions: BTreeSet<String> = match access {
-            Access::Read => READ.iter().collect::<Vec<_>>(),
-            Access::Write => WRITE.iter().collect(),
-            Access::ReadWrite => READ.iter().chain(&WRITE).collect(),
+    for access in [Access::Read, Access::Write, Access::ReadWrite] {
+        let tables = member.tables.iter().filter(|(_, given)| **given == access).filter_map(|(key, _)| model.tables.get(key));
+        let (mut resources, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        for table in tables {
+            resources.extend(arns.table(&table.name));
+            // A key of the user's own: DynamoDB uses it with the rights of whoever asks.
+            if let Some(Encryption::Key(key)) = table.members.get(region).map(|member| &member.encryption) {
+                keys.insert(key.clone());
+            }
         }
-        .into_iter()
-        .map(|action| format!("dynamodb:{action}"))
-        .collect();
-        statements.push(policy::allow(&actions.iter().map(String::as_str).collect::<Vec<_>>(), &arns.table(&table.name)));
-        // A key of the user's own: DynamoDB uses it with the rights of whoever asks.
-        if let Some(Encryption::Key(key)) = table.members.get(region).map(|member| &member.encryption) {
-            let actions: Vec<&str> = match access {
-                Access::Read => OPEN.to_vec(),
-                Access::Write | Access::ReadWrite => OPEN.iter().chain(&SEAL).copied().collect(),
-            };
-            statements.push(policy::allow_through(&[arns.via("dynamodb")], &actions, std::slice::from_ref(key)));
+        let (to_tables, to_keys) = actions_of(access);
+        if !resources.is_empty() {
+            let actions: Vec<String> = to_tables.into_iter().map(|action| format!("dynamodb:{action}")).collect();
+            let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+            statements.push(policy::allow(&actions, &resources.into_iter().collect::<Vec<_>>()));
+        }
+        if !keys.is_empty() {
+            statements.push(policy::allow_through(&[arns.via("dynamodb")], &to_keys, &keys.into_iter().collect::<Vec<_>>()));
         }
     }
     if member.exec {
         statements.push(policy::allow(&EXEC, &["*".to_owned()]));
     }
     Unordered(statements)
+}
+
+/// What that access is, to tables and to the keys that they are sealed with.
+fn actions_of(access: Access) -> (BTreeSet<&'static str>, Vec<&'static str>) {
+    let both = OPEN.iter().chain(&SEAL).copied().collect();
+    match access {
+        Access::Read => (READ.into(), OPEN.to_vec()),
+        Access::Write => (WRITE.into(), both),
+        Access::ReadWrite => (READ.into_iter().chain(WRITE).collect(), both),
+    }
+}
+
+/// Why IAM would not take a policy.
+fn too_long(name: &str, policy: &Unordered<Doc>) -> Option<String> {
+    // Of JSON without white space, which is not counted.
+    let length = policy::written(policy).len();
+    (length > LONGEST_POLICIES).then(|| {
+        format!(
+            "the policy of role `{name}` would have {length} characters, and IAM takes {LONGEST_POLICIES}: let the service use fewer \
+             tables or secrets, or give the tables shorter names"
+        )
+    })
 }
 
 /// What ECS may do to start a task: pull the image, write its log, read the secrets that the containers get.
@@ -145,6 +169,7 @@ fn execution_policy(facts: &Facts, images: &[String], group: &str, member: &Serv
 impl Role {
     fn want(model: &Model, region: &Region, what: &str, policy: Unordered<Doc>) -> Want<Spec> {
         let name = name_of(model, region, what);
+        let hold = too_long(&name, &policy);
         let spec = Spec {
             path: path_of(model),
             tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name),
@@ -154,7 +179,7 @@ impl Role {
             permissions_boundary: model.iam.permissions_boundary.clone(),
             other_policies: Unordered::default(),
         };
-        Want::new(Addr::regional(region, Self::NAME, what), spec)
+        Want { hold, ..Want::new(Addr::regional(region, Self::NAME, what), spec) }
     }
 
     /// The roles that the topology wants in a region, by their names in IAM.
