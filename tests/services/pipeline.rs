@@ -1,11 +1,18 @@
 //! An image that a pipeline owns.
+use std::sync::Arc;
+
 use aws_sdk_ecs::types::{ContainerDefinition, KeyValuePair};
+use mrctl::{
+    resource::{Cx, Region, Scope},
+    topology::load,
+};
 use serde_json::json;
 
 use super::{action, doing, written};
 use crate::support::{
     aws::{Aws, block_on},
     binary::{Place, side_by_side},
+    sandbox,
 };
 
 const REVISION: &str = "us-east-1/ecs.task_definition/worker";
@@ -91,6 +98,34 @@ fn the_image_that_runs_stays_also_where_a_pipeline_changed_more() {
         assert_eq!(aws.revisions("shop-worker").len(), 1);
         place.destroy("shop");
     });
+}
+
+/// A pipeline leaves its revisions behind, and another stack has families that begin like ours. Each is a call to read.
+#[test]
+fn what_a_pipeline_left_behind_is_not_read_one_by_one() {
+    let place = Place::with(&owned(512));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let aws = Aws::new(&place.account, "us-east-1");
+    let first = aws.revisions("shop-worker").remove(0);
+    let container = || ContainerDefinition::builder().name("worker").image("example.com/worker:9").build();
+    for family in ["shop-worker", "shop-b-worker"] {
+        for _ in 0..12 {
+            let ask = aws.ecs.register_task_definition().family(family).container_definitions(container());
+            block_on(ask.send()).unwrap();
+        }
+    }
+    let (model, _) = load("topology.yaml", owned(512).as_bytes()).expect("a valid file");
+    let (kinds, (fleet, recorder)) = (mrctl::kinds::all(), sandbox::fleet(&place.account));
+    let cx = Cx::new(Arc::new(model), fleet).at(&Scope::from(&Region::new("us-east-1")));
+    let found = block_on(kinds.get("ecs.task_definition").unwrap().observe(&cx)).unwrap();
+    assert_eq!(found.iter().map(|one| (&*one.id, one.ours)).collect::<Vec<_>>(), [(&*first, true)]);
+    let reads = recorder.calls().iter().filter(|call| call.operation == "DescribeTaskDefinition").count();
+    assert_eq!(reads, 11, "the latest five of each, and the one that runs");
+
+    // Nothing else goes.
+    place.expect(0, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all", "--no-sweep"]);
+    let left = aws.revisions("shop-");
+    assert_eq!(left.len(), 24, "{left:?}");
 }
 
 /// The cleanup of a pipeline takes the revision with our marks away; what the service runs has none.

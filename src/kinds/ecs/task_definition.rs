@@ -17,6 +17,7 @@ use crate::{
         containers::{self, change_tags, marks, name_of, sent_once, services, shaped},
         errors::{fault, maybe, refused},
         revisions::{self, ContainerHealth, Content},
+        sweep::tagged,
         tags::addr_of,
     },
     kinds::{
@@ -54,6 +55,8 @@ pub struct TaskDefinition;
 
 /// Reads of single revisions side by side: there is no call for several.
 const SIDE_BY_SIDE: usize = 8;
+/// So many of the latest revisions of a family are read without a hint that one of them is ours: the tagging index lags.
+const NEWEST: usize = 5;
 /// DeleteTaskDefinitions takes so many (field guide 7.2 item 1).
 const AT_ONCE: usize = 10;
 
@@ -176,15 +179,23 @@ impl TaskDefinition {
         Ok(there.iter().cloned().chain(wanted.map(|(key, _)| name_of(&cx.owner.stack, key))).collect())
     }
 
-    /// The revisions of a family. Of those that were deregistered and not deleted only as many as one call deletes: a pipeline may
-    /// have left hundreds, and those are not ours.
+    /// The revisions of a family that may be ours, since each is a call: what services run, what the tagging index has, and the latest
+    /// few. Of those that were deregistered and not deleted only as many as one call deletes. A pipeline may have left hundreds of both.
     async fn revisions(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Vec<Revision>, Fault> {
-        let ask = cx.fleet.region(cx.region()?).ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
+        let region = cx.region()?;
+        let ask = cx.fleet.region(region).ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
         let is_active = status == TaskDefinitionStatus::Active;
         let ask = ask.status(status);
         let arns = if is_active {
             let pages = ask.into_paginator().items().send();
-            pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitions"))?
+            let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitions"))?;
+            let (services, tagged) = tokio::try_join!(services(cx), tagged(cx, region))?;
+            let runs = |arn: &str| services.iter().any(|service| service.task_definition() == Some(arn));
+            let is_hinted = |arn: &str| tagged.iter().any(|line| line.arn == arn);
+            // arn:aws:ecs:REGION:ACCOUNT:task-definition/FAMILY:NUMBER
+            let family_of = |arn: &str| arn.rsplit('/').next().and_then(|name| name.rsplit_once(':')).map(|(family, _)| family.to_owned());
+            let here = all.into_iter().filter(|arn| family_of(arn).as_deref() == Some(family)).enumerate();
+            here.filter(|(index, arn)| *index < NEWEST || runs(arn) || is_hinted(arn)).map(|(_, arn)| arn).collect()
         } else {
             let most = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
             ask.max_results(most).send().await.map_err(fault("ecs:ListTaskDefinitions"))?.task_definition_arns.unwrap_or_default()
@@ -294,6 +305,7 @@ impl Kind for TaskDefinition {
                 "ecs:DescribeTaskDefinition",
                 "ecs:ListServices",
                 "ecs:DescribeServices",
+                "tag:GetResources",
             ],
         ),
         (Verb::Create, &["ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"]),
