@@ -87,6 +87,7 @@ pub struct Asked(Arc<std::sync::Mutex<Questions>>);
 struct Questions {
     last: HashMap<String, AskedFor>,
     waiting_since: HashMap<String, Instant>,
+    changed_at: HashMap<String, Instant>,
 }
 
 /// What was asked for last.
@@ -125,6 +126,17 @@ impl Asked {
     #[must_use]
     pub fn waited(&self, id: &str) -> Duration {
         self.lock().waiting_since.entry(id.to_owned()).or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Something has just been changed that others see only after a while.
+    pub fn changed(&self, id: &str) {
+        self.lock().changed_at.insert(id.to_owned(), Instant::now());
+    }
+
+    /// How long ago this run changed something; nothing when it did not.
+    #[must_use]
+    pub fn since_change(&self, id: &str) -> Option<Duration> {
+        self.lock().changed_at.get(id).map(Instant::elapsed)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Questions> {

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mrctl::{
-    resource::{Class, Cx, Region, Scope},
+    resource::{Class, Cx, Region, Scope, Timing},
     topology::load,
 };
 use serde_json::{Value, json};
@@ -259,6 +259,30 @@ fn a_service_may_use_many_tables_and_too_many_are_refused_before_anything_is_wri
     assert!(said.len() == 1 && said[0].contains("IAM takes 10240") && said[0].contains(TASK), "{said:?}");
     place.expect(1, &["apply", "--yes", "--no-sweep"]);
     assert_eq!(block_on(Aws::new(&place.account, "us-east-1").leftovers()), Vec::<String>::new());
+}
+
+/// Tasks that start before IAM has told everyone fail, and ECS gives up on the deployment.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_task_is_started_with_a_role_that_has_just_changed() {
+    let (model, _) = load("topology.yaml", worker("").as_bytes()).expect("a valid file");
+    let (kinds, (fleet, recorder)) = (mrctl::kinds::all(), sandbox::fleet(&sandbox::fresh_account()));
+    let settles = std::time::Duration::from_secs(2);
+    let fleet = fleet.with_timing(Timing { role_settles: settles, ..fleet.timing() });
+    let cx = Cx::new(Arc::new(model), fleet).at(&Scope::from(&Region::new("us-east-1")));
+    let want = |kind: &str, name: &str| {
+        let wants = kinds.get(kind).unwrap().desired(&cx.model, &mrctl::resource::Facts::default());
+        wants.into_iter().find(|want| &*want.addr.name == name).unwrap()
+    };
+    let (role, service) = (want("iam.role", "worker-task"), want("ecs.service", "worker"));
+    kinds.get("iam.role").unwrap().create(&cx, &role).await.unwrap();
+    let made = async || kinds.get("ecs.service").unwrap().create(&cx, &service).await.unwrap_err();
+    let refused = made().await;
+    assert_eq!(refused.class, Class::Contention, "{refused}");
+    assert!(refused.to_string().contains("us-east-1/iam.role/worker-task has just changed"), "{refused}");
+    tokio::time::sleep(settles).await;
+    // Now it is only its references that nobody has filled in here.
+    assert_eq!(made().await.class, Class::Bug);
+    assert!(!recorder.calls().iter().any(|call| call.operation == "CreateService"));
 }
 
 /// The name was free when the plan was read. AWS gives back the cluster that somebody else has made since, without a word.

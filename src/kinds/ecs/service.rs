@@ -28,6 +28,7 @@ use crate::{
             subnet::{SubnetId, Tier, subnets_of},
         },
         elasticloadbalancingv2::target_group::TargetGroupArn,
+        iam::role,
     },
     outputs,
     resource::{
@@ -301,6 +302,7 @@ impl Kind for Service {
     /// The name is unique in the cluster: what a repeated create finds there is ours when it carries our mark. The token is random,
     /// since one that follows from the address could give what was just deleted.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
+        role::known_everywhere(cx, "ecs:CreateService", &want.addr.name)?;
         let spec = &want.spec;
         let ask = cx.fleet.region(cx.region()?).ecs.create_service();
         let ask = ask.cluster(spec.cluster.get()?).service_name(&spec.name).task_definition(spec.task_definition.get()?);
@@ -341,14 +343,18 @@ impl Kind for Service {
             return Ok(());
         }
         let spec = &want.spec;
+        // Tasks that run keep what they were started with, and turning ECS Exec on or off begins no deployment (Amazon ECS API
+        // reference, "UpdateService").
+        let begins_one = changed(&["task_definition", "targets"]) || changed(&network);
+        let is_forced = once_more || (changed(&["exec"]) && !begins_one);
+        if begins_one || is_forced {
+            role::known_everywhere(cx, "ecs:UpdateService", &want.addr.name)?;
+        }
         let mut ask = cx.fleet.region(cx.region()?).ecs.update_service().cluster(found.spec.cluster.get()?).service(&found.id);
         if changed(&["task_definition"]) {
             ask = ask.task_definition(spec.task_definition.get()?);
         }
-        // Tasks that run keep what they were started with, and turning ECS Exec on or off begins no deployment (Amazon ECS API
-        // reference, "UpdateService").
-        let begins_one = changed(&["task_definition", "targets"]) || changed(&network);
-        if once_more || (changed(&["exec"]) && !begins_one) {
+        if is_forced {
             ask = ask.force_new_deployment(true);
         }
         if changed(&network) {

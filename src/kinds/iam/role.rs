@@ -166,6 +166,21 @@ fn execution_policy(facts: &Facts, images: &[String], group: &str, member: &Serv
     Unordered(statements)
 }
 
+/// Refuses to start tasks of a service before IAM has told everyone what this run let its roles do: the tasks would fail for want
+/// of rights, and ECS would give up on the deployment.
+///
+/// # Errors
+/// It is too early.
+pub fn known_everywhere(cx: &Cx, op: &'static str, service: &str) -> Result<(), Fault> {
+    let (region, settles) = (cx.region()?, cx.fleet.timing().role_settles);
+    let roles = [task(service), execution(service)].map(|what| Addr::regional(region, Role::NAME, &what));
+    let is_new = |role: &&Addr| cx.asked.since_change(&role.to_string()).is_some_and(|since| since < settles);
+    match roles.iter().find(is_new) {
+        Some(role) => Err(Fault::new(op, Class::Contention, format!("{role} has just changed, and IAM is still telling everyone"))),
+        None => Ok(()),
+    }
+}
+
 impl Role {
     fn want(model: &Model, region: &Region, what: &str, policy: Unordered<Doc>) -> Want<Spec> {
         let name = name_of(model, region, what);
@@ -363,7 +378,10 @@ impl Kind for Role {
         let ask = ask.set_permissions_boundary(spec.permissions_boundary.clone());
         let ask = ask.set_tags(Some(shaped(cx.owner.to_send(&want.addr, &spec.tags))?));
         match ask.send().await.map_err(fault("iam:CreateRole")) {
-            Ok(_) => Ok(spec.name.clone()),
+            Ok(_) => {
+                cx.asked.changed(&want.addr.to_string());
+                Ok(spec.name.clone())
+            }
             Err(refused) if refused.class == Class::Exists => {
                 let there = Self::look(cx, &spec.name, None).await?;
                 there.filter(|there| there.addr == want.addr && there.spec.path == spec.path).map(|there| there.id).ok_or(refused)
@@ -375,6 +393,9 @@ impl Kind for Role {
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).iam;
         let changed = |path: &str| changes.iter().any(|change| change.is_under(path));
+        if changes.iter().any(|change| !change.is_under("tags")) {
+            cx.asked.changed(&want.addr.to_string());
+        }
         // What is too much goes first.
         if changed("other_policies") {
             for policy in &found.spec.other_policies.0 {
