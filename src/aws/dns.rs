@@ -38,8 +38,8 @@ pub fn desk(cx: &Cx) -> Region {
     }
 }
 
-/// The regions whose clients may be asked, best first.
-fn desks(cx: &Cx) -> Vec<Region> {
+/// The regions whose clients may be asked for what has no region, best first.
+pub(super) fn desks(cx: &Cx) -> Vec<Region> {
     let mut all = vec![desk(cx)];
     let others = cx.model.regions.keys().filter(|region| cx.regions.is_empty() || cx.regions.contains(*region));
     all.extend(others.filter(|region| **region != all[0]).cloned().collect::<Vec<_>>());

@@ -137,11 +137,11 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     let zone = model.dns.as_ref().filter(|_| !asked.destroy).map(|dns| dns.zone.name.as_str());
     let (mut unswept, seen) = (None, facts::read(&cx.fleet, &cx.memo, &regions, (named, zone)));
     let search = async {
-        let (search, named) = tokio::join!(search, aws::dns::regions_of_records(cx));
+        let (search, named, roles) = tokio::join!(search, aws::dns::regions_of_records(cx), aws::roles::regions_of_roles(cx));
         let (mut searched, fault) = search;
         unswept = fault;
-        // What Route 53 refused is told by those who read the records.
-        searched.hits.extend(named.unwrap_or_default());
+        // What Route 53 or IAM refused is told by those who read the records and the roles.
+        searched.hits.extend(named.unwrap_or_default().into_iter().chain(roles.unwrap_or_default()));
         searched
     };
     let (reading, mut observed) = tokio::join!(seen, observe(kinds, cx, &regions, search));

@@ -309,7 +309,8 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
             step.why = "the one before is still going".to_owned();
             step.waiting = Some(now.clone());
         }
-        Life::Making(now) => {
+        // What AWS changes at any time is compared at once: the change may be what it needs to become ready.
+        Life::Making(now) if !asked.traits.yields || changes.is_empty() => {
             step.action = Action::Keep;
             step.why = "it is being made".to_owned();
             step.waiting = Some(now.clone());
@@ -334,20 +335,26 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
             step.why = format!("AWS says {now}, and it will not recover by itself");
             step.changes = changes;
         }
-        Life::Ready if changes.is_empty() => {
+        Life::Making(_) | Life::Ready if changes.is_empty() => {
             step.action = Action::Keep;
             step.why = "it is as wanted".to_owned();
         }
-        Life::Ready if fixed.is_empty() => {
+        Life::Making(_) | Life::Ready if fixed.is_empty() => {
             step.action = Action::Update;
             step.why = "it differs".to_owned();
             step.changes = changes;
         }
-        Life::Ready => {
+        Life::Making(_) | Life::Ready => {
             step.action = Action::Replace;
             step.why = format!("AWS cannot change {} in place", paths(&fixed));
             step.changes = changes;
         }
+    }
+    if let Life::Making(now) = &found.life
+        && step.waiting.is_none()
+        && step.action != Action::Keep
+    {
+        step.why = format!("{}, while AWS says {now}", step.why);
     }
 }
 
@@ -377,6 +384,7 @@ fn unwanted(traits: &Traits, found: Found<Doc>) -> Step {
         };
     } else {
         match &found.life {
+            Life::Making(_) if traits.yields => {}
             Life::Making(now) | Life::Leaving(now) => step.waiting = Some(now.clone()),
             Life::Ready | Life::Broken(_) => {}
         }

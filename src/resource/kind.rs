@@ -157,6 +157,8 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS removes it while others still refer to it (a route to a NAT gateway becomes a black hole): those that do are
     /// changed in place when it is replaced, not replaced with it.
     const LETS_GO: bool = false;
+    /// Whether AWS changes and removes it while it is still being made or changed: nothing is waited for first.
+    const YIELDS: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
@@ -170,6 +172,11 @@ pub trait Kind: Send + Sync + 'static {
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Self::Spec>>;
     /// Everything of this kind that the stack owns in one scope, in as few calls as AWS allows.
     fn observe(&self, cx: &Cx) -> impl Future<Output = Result<Vec<Found<Self::Spec>>, Fault>> + Send;
+    /// What stands at one address, where AWS's identifier of it is known. Said where one thing can be read with fewer calls than
+    /// all of them.
+    fn look_at(&self, cx: &Cx, addr: &Addr, _id: &str) -> impl Future<Output = Result<Vec<Found<Self::Spec>>, Fault>> + Send {
+        async move { Ok(self.observe(cx).await?.into_iter().filter(|found| found.addr == *addr).collect()) }
+    }
     /// Makes it and gives AWS's identifier. Marks go in the create call.
     fn create(&self, cx: &Cx, want: &Want<Self::Spec>) -> impl Future<Output = Result<String, Fault>> + Send;
     /// Makes the found thing like the wanted one. Safe to repeat.
@@ -235,6 +242,7 @@ pub struct Traits {
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
     pub lets_go: bool,
+    pub yields: bool,
     pub twice: bool,
     pub unfinished: bool,
     pub quota: Option<Quota>,
@@ -245,6 +253,7 @@ pub trait AnyKind: Send + Sync {
     fn traits(&self) -> Traits;
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Doc>>;
     fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>>;
+    fn look_at<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>>;
     fn create<'a>(&'a self, cx: &'a Cx, want: &'a Want<Doc>) -> BoxFuture<'a, Result<String, Fault>>;
     fn update<'a>(
         &'a self,
@@ -312,6 +321,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             guarded: K::GUARDED,
             protection: K::PROTECTION,
             lets_go: K::LETS_GO,
+            yields: K::YIELDS,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
             quota: K::QUOTA,
@@ -331,6 +341,13 @@ impl<K: Kind> AnyKind for Erased<K> {
     fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
         Box::pin(async move {
             let found = self.0.observe(cx).await?;
+            found.iter().map(|found| Ok(with_spec(found, write(&found.addr, &found.spec)?))).collect()
+        })
+    }
+
+    fn look_at<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
+        Box::pin(async move {
+            let found = self.0.look_at(cx, addr, id).await?;
             found.iter().map(|found| Ok(with_spec(found, write(&found.addr, &found.spec)?))).collect()
         })
     }

@@ -16,7 +16,7 @@ pub mod quota;
 pub mod reference;
 
 pub use addr::{Addr, NotAnAddress, Region, Scope};
-pub use cx::{Asked, Cx, Memo};
+pub use cx::{Asked, AskedFor, Cx, Memo};
 pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
 pub use facts::{ExistingFacts, ExistingHostedZone, ExistingSubnet, ExistingVpc, Facts, KNOWN_AT_PLAN, Zone};
 pub use fault::{Class, Fault};

@@ -41,6 +41,38 @@ fn a_failure_skips_only_what_follows() {
     });
 }
 
+/// What is ready by its own status and not in the list yet is not finished: its settings follow when it can be read.
+#[test]
+fn what_cannot_be_read_yet_is_not_taken_for_done() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.world().late = 3;
+        assert_eq!(stage.settle(1).await, 1);
+
+        let mut stage = shop(1);
+        stage.world().late = u32::MAX;
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        let (at, fault) = outcome.failures.first().unwrap();
+        assert_eq!((outcome.failures.len(), &*at.kind), (1, "p.table"));
+        assert!(fault.to_string().contains("cannot be read whole yet"), "{fault}");
+    });
+}
+
+/// What is not finished by its create is looked at by its id: a list for each would be the square of how many there are.
+#[test]
+fn one_thing_is_not_looked_for_among_all() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.world().wanted.retain(|(at, _)| &*at.kind == "p.table");
+        let plan = stage.plan().await;
+        stage.world().lists = 0;
+        assert!(stage.apply(&plan).await.failures.is_empty());
+        assert_eq!(stage.world().lists, 0);
+        assert!(!stage.plan().await.has_changes());
+    });
+}
+
 #[test]
 fn a_gate_that_stays_shut_stops_the_later_regions() {
     paused(async {
@@ -201,6 +233,40 @@ fn two_that_are_both_as_wanted_stop_the_plan() {
         let message = &plan.findings.iter().find(|finding| finding.code == "plan::doubled").unwrap().message;
         assert!(["id-1", "id-2", "id-4"].iter().all(|id| message.contains(id)), "{message}");
         assert!(!plan.steps.iter().any(|step| step.action == Action::Delete));
+    });
+}
+
+/// A shop whose service is being made and will be for longer than anybody waits.
+async fn never_ready() -> Stage {
+    let mut stage = shop(1);
+    stage.settle(1).await;
+    stage.world().things.iter_mut().filter(|thing| &*thing.addr.kind == "p.service").for_each(|thing| thing.making = 100_000);
+    stage
+}
+
+#[test]
+fn what_yields_is_removed_while_it_is_being_made() {
+    paused(async {
+        let mut stage = never_ready().await;
+        stage.want(Vec::new());
+        let plan = stage.plan().await;
+        assert!(plan.steps.iter().all(|step| step.waiting.is_none()), "{:?}", plan.steps);
+        assert_eq!(stage.settle(1).await, 1);
+        assert!(stage.world().things.is_empty());
+    });
+}
+
+#[test]
+fn what_yields_is_changed_while_it_is_being_made() {
+    paused(async {
+        let mut stage = never_ready().await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service").for_each(|(_, spec)| spec["count"] = json!(2));
+        let plan = stage.plan().await;
+        let step = plan.steps.iter().find(|step| &*step.addr.kind == "p.service").unwrap();
+        assert_eq!((step.action, step.waiting.clone(), step.changes.len()), (Action::Update, None, 1), "{step:?}");
+        assert_eq!(step.why, "it differs, while AWS says pending");
+        stage.world().mended = true;
+        assert_eq!(stage.settle(1).await, 1);
     });
 }
 

@@ -95,6 +95,49 @@ fn a_service_that_is_still_draining_is_waited_for() {
     place.destroy("shop");
 }
 
+/// Tasks that run do not get a shell by themselves: those that are started after it do.
+#[test]
+fn a_shell_comes_with_a_deployment() {
+    let place = Place::with(&worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let forced = || {
+        let updates = strict().updates_with(&place.account, "enableExecuteCommand");
+        updates.iter().map(|(_, body)| body["forceNewDeployment"] == true).collect::<Vec<_>>()
+    };
+    place.write(worker("    exec: true\n"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(forced(), [true]);
+    // Another revision brings its own deployment.
+    place.write(worker("").replace("worker:1", "worker:2"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(forced(), [true, false]);
+    place.destroy("shop");
+}
+
+/// ECS lists no services that drain. One that the file does not name any more is still there, and what its tasks use stays.
+#[test]
+fn a_service_that_drains_and_is_not_in_the_file_is_still_seen() {
+    let other = "  other:\n    image: \"{account}.dkr.ecr.{region}.amazonaws.com/other:1\"\n    cpu: 256\n    memory: 512\n";
+    let place = Place::with(&worker(other));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.write(worker(""));
+    strict().be_slow(&place.account, "DeleteService", 40);
+    place.run(&["--inject", "kill@1:after", "apply", "--yes", "--no-sweep"]);
+    let plan = place.plan(&[]);
+    let step = |addr: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == addr).cloned().unwrap_or_default();
+    let service = step("us-east-1/ecs.service/other");
+    assert_eq!(service["action"], "delete", "{plan:#}");
+    assert!(service["waiting"].as_str().is_some_and(|now| now.contains("DRAINING")), "{service:#}");
+    for addr in ["us-east-1/ecs.task_definition/other", "us-east-1/ec2.security_group/other"] {
+        assert!(step(addr)["needs"].to_string().contains("ecs.service/other"), "{:#}", step(addr));
+    }
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    place.destroy("shop");
+}
+
 /// An image is changed and the run is killed at every call, before and after AWS has done it.
 #[test]
 fn killed_anywhere_in_a_deployment_nothing_is_doubled() {

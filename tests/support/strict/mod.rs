@@ -59,6 +59,8 @@ struct Memory {
     tables: dynamodb::Tables,
     route53: route53::Memory,
     services: containers::Services,
+    /// Accounts in which the role is there with which AWS scales services.
+    scaling: BTreeSet<String>,
     /// How often a certificate that is not issued yet was looked at.
     certificates: BTreeMap<slow::Who, u8>,
     /// Accounts whose hosted zones nobody comes to.
@@ -172,7 +174,7 @@ impl Strict {
 }
 
 impl Strict {
-    /// The requests of UpdateTable that were taken in an account and had a field, in their order: region and body.
+    /// The requests of UpdateTable and UpdateService that were taken in an account and had a field, in their order: region and body.
     pub fn updates_with(&self, account: &str, field: &str) -> Vec<(String, serde_json::Value)> {
         let memory = self.world.memory();
         let with = memory.taken.iter().filter(|(of, .., body)| of == account && body.get(field).is_some());
@@ -239,10 +241,10 @@ impl World {
         {
             return answer;
         }
-        let revision = containers::before(self, call);
+        let service = containers::before(self, call);
         let used = load_balancing::before(self, call);
-        let answer = self.forward(call);
-        if answer.is_success() && call.operation == "UpdateTable" {
+        let answer = self.forward(&containers::sent(call));
+        if answer.is_success() && ["UpdateTable", "UpdateService"].contains(&&*call.operation) {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
             self.memory().taken.push(taken);
         }
@@ -251,9 +253,10 @@ impl World {
             "dynamodb" => dynamodb::colour(self, call, answer),
             "application-autoscaling" => scaling::follow(self, call, answer),
             "route53" => route53::colour(self, call, answer),
-            "ecs" => containers::colour(self, call, answer, revision),
+            "ecs" => containers::colour(self, call, answer, service),
             "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
             "acm" => certificates::colour(self, call, answer),
+            "tagging" => without_roles(answer),
             _ => answer,
         }
     }
@@ -286,6 +289,16 @@ impl World {
     fn now(&self, account: &str) -> Timestamp {
         Timestamp::now() + self.memory().ahead.get(account).copied().unwrap_or_default()
     }
+}
+
+/// The tagging index has no roles (Resource Groups Tagging API reference, "Supported services").
+fn without_roles(mut answer: Answer) -> Answer {
+    let mut body = answer.json();
+    if let Some(all) = body["ResourceTagMappingList"].as_array_mut() {
+        all.retain(|one| !one["ResourceARN"].as_str().is_some_and(|arn| arn.contains(":iam:") && arn.contains(":role/")));
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
 }
 
 /// The id of a service by the name it is signed for, where the two differ by more than case.
