@@ -187,6 +187,8 @@ struct Known {
     /// Outputs of everything that stays what it is.
     outputs: BTreeMap<Addr, crate::resource::Outputs>,
     held: BTreeSet<Addr>,
+    /// Those of them of which nothing is there.
+    absent: BTreeSet<Addr>,
     decided: BTreeSet<Addr>,
     /// Outputs of what has to go before its successor is made: kind, scope, field and value.
     going: BTreeMap<(String, String, String, String), Addr>,
@@ -211,6 +213,9 @@ impl Known {
             }
             Action::Hold | Action::Leave => {
                 self.held.insert(step.addr.clone());
+                if step.found.is_none() {
+                    self.absent.insert(step.addr.clone());
+                }
             }
             Action::Create | Action::Replace | Action::Delete => {}
         }
@@ -256,10 +261,12 @@ fn wanted(
         let why = format!("it needs {held}, which cannot be decided now");
         return Step::hold(want, found, why);
     }
+    let comes_after = |held: &Addr| format!("it comes after {held}, which cannot be decided now");
     if let Some(held) = want.after.iter().find(|other| found.is_none() && known.held.contains(*other)) {
-        let why = format!("it comes after {held}, which cannot be decided now");
+        let why = comes_after(held);
         return Step::hold(want, found, why);
     }
+    let absent = want.after.iter().find(|other| known.absent.contains(*other)).cloned();
     if let Some(missing) = refers.iter().find(|target| !known.decided.contains(*target)) {
         let why = Fault::bug(format!("{} refers to {missing}, which nobody wants", want.addr)).to_string();
         return Step::hold(want, found, why);
@@ -280,6 +287,11 @@ fn wanted(
             step.delete_first = step.action == Action::Replace;
         }
         step.found = Some(found);
+        // It works as it is: nothing leads to what is not there. Data changes in place whatever comes before it.
+        let waits = matches!(step.action, Action::Update | Action::Replace) && !asked.traits.data;
+        if let Some(absent) = absent.filter(|_| waits) {
+            (step.action, step.why, step.changes, step.waiting) = (Action::Hold, comes_after(&absent), Vec::new(), None);
+        }
     }
     step
 }

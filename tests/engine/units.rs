@@ -356,6 +356,33 @@ fn a_removal_waits_for_what_goes_by_itself_and_in_the_end_names_it() {
     }
 }
 
+/// A redirect to a port that cannot be opened now: what works stays as it is.
+#[test]
+fn what_is_there_is_not_changed_for_what_cannot_be_made_now() {
+    let world = Stage::new(7, 1);
+    let (first, second) = (addr("eu-west-1/p.rules/first"), addr("eu-west-1/p.rules/second"));
+    let decided = |hold: Option<&str>, size: u8| {
+        let mut before = Want::new(first.clone(), json!({"size": 1}));
+        before.hold = hold.map(str::to_owned);
+        let want = Want::new(second.clone(), json!({"size": size})).after([first.clone()]);
+        let found = Found {
+            addr: second.clone(),
+            id: "id-1".into(),
+            spec: json!({"size": 1}),
+            outputs: Outputs::default(),
+            life: Life::Ready,
+            ours: true,
+            born: None,
+        };
+        let decided = decide(&world.kinds, vec![want, before], vec![found], &BTreeMap::new(), &BTreeSet::new()).unwrap();
+        decided.steps.into_iter().find(|step| step.addr == second).map(|step| (step.action, step.why, step.changes.len())).unwrap()
+    };
+    let why = "it comes after eu-west-1/p.rules/first, which cannot be decided now";
+    assert_eq!(decided(Some("not known"), 2), (Action::Hold, why.to_owned(), 0));
+    assert_eq!(decided(None, 2).0, Action::Update);
+    assert_eq!(decided(Some("not known"), 1).0, Action::Keep);
+}
+
 #[test]
 fn what_is_foreign_is_left_and_adopted_only_when_asked() {
     paused(async {

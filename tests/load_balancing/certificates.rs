@@ -1,5 +1,5 @@
 //! Certificates, and the listeners that need them.
-use super::{action, api, clients};
+use super::{action, api, clients, needs};
 use crate::support::{aws::block_on, binary::Place, sandbox::strict};
 
 const RECORD: &str = "api.example.com: { service: api }";
@@ -9,6 +9,13 @@ fn a_certificate_comes_to_a_live_service_and_leaves_it() {
     let world = Place::new();
     for (certificate, protocols) in [("none", &["HTTP"][..]), ("managed", &["HTTP", "HTTPS"]), ("none", &["HTTP"])] {
         world.write(api(&format!("certificate: {certificate}"), RECORD));
+        let plan = world.plan(&[]);
+        let (https, http) = ("us-east-1/elasticloadbalancingv2.listener/api-https", "us-east-1/elasticloadbalancingv2.listener/api-http");
+        match action(&plan, https) {
+            "create" => assert!(needs(&plan, http).contains(&https), "nobody is sent to a port that is closed: {plan:#}"),
+            "delete" => assert!(needs(&plan, https).contains(&http), "nobody is sent to a port that is closed: {plan:#}"),
+            other => assert_eq!((certificate, other), ("none", "nothing")),
+        }
         world.expect(0, &["apply", "--yes", "--no-sweep"]);
         world.is_converged();
         let client = clients(&world.account).load_balancing;

@@ -156,6 +156,12 @@ async fn pending(cx: &Cx, op: &'static str, arn: &str) -> Result<Fault, Fault> {
 }
 
 impl Listener {
+    /// The addresses of what a service may listen on in a region: HTTPS and HTTP.
+    #[must_use]
+    pub fn addresses(region: &Region, service: &str) -> [Addr; 2] {
+        [HTTPS, HTTP].map(|(_, port)| Addr::regional(region, Self::NAME, &named_by(service, port)))
+    }
+
     fn want(
         model: &Model,
         service: &str,
@@ -251,7 +257,9 @@ impl Kind for Listener {
                 let records: Vec<Addr> = names.map(ValidationRecord::address).collect();
                 wants.push(Self::want(model, service, region, HTTPS, certificate, false).after(records));
             }
-            wants.push(Self::want(model, service, region, HTTP, None, has_certificate));
+            // Nobody is sent to a port that is closed: HTTPS answers before HTTP leads there, and goes only when it does not any more.
+            let [https, _] = Self::addresses(region, service);
+            wants.push(Self::want(model, service, region, HTTP, None, has_certificate).after([https]));
         }
         wants
     }
