@@ -2,7 +2,7 @@
 use aws_sdk_route53::types::ChangeAction;
 use serde_json::json;
 
-use super::{Zone, apply, doing, record, topology};
+use super::{Zone, apply, doing, needs, record, topology};
 use crate::support::{binary::Place, sandbox::strict};
 
 const TWO: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -72,6 +72,29 @@ fn policies_weights_and_intervals_change_on_a_live_stack() {
     }
     place.destroy("shop");
     assert_eq!(zone.shown(), [""; 0]);
+}
+
+/// What answers the new path comes with the new image, region by region; a check that asked for it at once would take every region
+/// out of DNS.
+#[test]
+fn a_health_check_changes_with_its_region_and_not_ahead_of_it() {
+    let place = Place::new();
+    let _zone = Zone::new(&place);
+    let file = |image: u8, path: &str| {
+        topology("shop", &TWO, &record(&format!("health_check: {{ path: {path} }}"))).replace("/api:1", &format!("/api:{image}"))
+    };
+    place.write(file(1, "/old"));
+    apply(&place);
+    place.write(file(2, "/new"));
+    let plan = place.plan(&[]);
+    for region in TWO {
+        let check = format!("global/route53.health_check/api.example.com-{region}");
+        assert!(needs(&plan, &check).contains(&&*format!("{region}/ecs.service/api")), "{plan:#}");
+    }
+    assert!(needs(&plan, "eu-west-1/ecs.service/api").contains(&"gate/us-east-1"), "{plan:#}");
+    apply(&place);
+    place.is_converged();
+    place.destroy("shop");
 }
 
 #[test]

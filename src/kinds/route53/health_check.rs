@@ -14,7 +14,10 @@ use crate::{
         errors::{fault, maybe},
         zone_target,
     },
-    kinds::{ec2::vpc::named, elasticloadbalancingv2::load_balancer::LoadBalancerDnsName},
+    kinds::{
+        ec2::{security_group::of_load_balancer, vpc::named},
+        elasticloadbalancingv2::{listener::Listener, load_balancer::LoadBalancerDnsName},
+    },
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Scopes,
@@ -86,6 +89,14 @@ fn managed(flag: &Unmanaged<bool>) -> Option<bool> {
 
 fn address(name: &str) -> Addr {
     Addr { scope: Scope::Global, kind: HealthCheck::NAME.into(), name: name.into() }
+}
+
+/// What answers in a region when somebody asks a service there by its name.
+pub(super) fn answering(region: &Region, service: &str) -> Vec<Addr> {
+    let rules = Addr::regional(region, "ec2.security_group_rules", &of_load_balancer(service));
+    let mut all = vec![Addr::regional(region, "ecs.service", service), rules];
+    all.extend(Listener::addresses(region, service));
+    all
 }
 
 /// Every health check that the topology has, by the address it has there.
@@ -179,7 +190,8 @@ impl Kind for HealthCheck {
                     disabled: kept(facts, DISABLED, &name),
                     tags: named(model, &name),
                 };
-                wants.push(Want::new(address(&name), spec));
+                // It asks for what its region answers then, so it changes with its region and not ahead of it.
+                wants.push(Want::new(address(&name), spec).after(answering(region, &record.service)));
             }
         }
         wants
