@@ -282,13 +282,20 @@ impl Work<'_> {
             let was_done = fault.class == Class::Exists && attempt < UNCLEAR_ATTEMPTS;
             let repeat =
                 was_done || matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
-            if !repeat || voice.elapsed() > patience.ready {
+            let until = if fault.class == Class::NotFound { PROPAGATION.min(patience.ready) } else { patience.ready };
+            if !repeat || voice.elapsed() > until {
                 return Err(fault);
             }
             voice.tell(&fault.to_string());
+            let missing = Some(fault.clone()).filter(|fault| fault.class == Class::NotFound);
             self.retry(&want.addr, fault, attempt, &mut pauses).await;
             // Part of it may have been done: only what still differs is sent again.
-            if let Ok(Some(again)) = self.look(kind, cx, &want.addr).await {
+            let now = self.look(kind, cx, &want.addr).await;
+            if let (Ok(None), Some(missing), Doing::Updating | Doing::Adopting) = (&now, missing, doing) {
+                // It was there when the plan was made, and both say that it went since: there is nothing to change.
+                return Err(missing);
+            }
+            if let Ok(Some(again)) = now {
                 not_taken(&again, want)?;
                 let left = diff(&again.spec, &want.spec);
                 // What began to differ since is the next plan's business where the data guard has a say in it.
