@@ -287,7 +287,8 @@ fn pages(zone: &HostedZone) -> i64 {
     (sets + SETS_AT_ONCE - 1) / SETS_AT_ONCE
 }
 
-/// Every record set of this stack with the id of its zone: in the zone that the topology names, and wherever else was searched.
+/// Every record set of this stack with the id of its zone: in the zone that the topology names, in those that this stack made, which
+/// go only when they are empty, and wherever else was searched.
 ///
 /// # Errors
 /// What AWS refused about the zone that the topology names.
@@ -307,7 +308,11 @@ pub async fn sets_of_stack(cx: &Cx) -> Result<Vec<(String, ResourceRecordSet)>, 
 /// What this stack did not make and stands in a zone where one of the topology's records is to be: sets of the same type, and
 /// CNAMEs, which nothing else may stand beside (field guide 9.2 item 7). The name, and what it is.
 ///
+    let is_made = |zone: &&HostedZone| is_public(zone) && is_of_stack(&cx.owner.stack, zone.caller_reference());
+    zones.extend(all_zones(cx).await?.iter().filter(is_made).map(|zone| bare(zone.id()).to_owned()));
 /// # Errors
+    zones.sort_unstable();
+    zones.dedup();
 /// What AWS refused.
 pub async fn foreign_records(cx: &Cx, zone: &str) -> Result<Vec<(String, String)>, Fault> {
     let Some(dns) = &cx.model.dns else { return Ok(Vec::new()) };

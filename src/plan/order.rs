@@ -56,6 +56,7 @@ pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered
     build.check()?;
     let mut ordered = Ordered::default();
     build.drains(rollout, &mut ordered);
+    build.once_gone();
     build.waves(rollout, &mut ordered);
     build.check()?;
     ordered.graph = build.finish();
@@ -274,6 +275,18 @@ impl<'a> Build<'a> {
         match (&step.found, self.kinds.get(&step.addr.kind)) {
             (Some(found), Ok(kind)) => kind.traffic(found),
             _ => Traffic::None,
+        }
+    }
+
+    /// What would cut off what goes is changed only when that is gone, unless what goes waits for the change.
+    fn once_gone(&mut self) {
+        for step in self.steps {
+            let Some(own) = self.ready.get(&step.addr).copied() else { continue };
+            for other in step.want.iter().flat_map(|want| &want.once_gone) {
+                if let Some(removal) = self.remove.get(other).copied() {
+                    self.edge_if_free(removal, own, Reason::Traffic);
+                }
+            }
         }
     }
 

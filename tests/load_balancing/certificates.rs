@@ -29,6 +29,26 @@ fn a_certificate_comes_to_a_live_service_and_leaves_it() {
     world.destroy("shop");
 }
 
+/// The last name of a service goes and the service stays: clients that still have its address are not refused before they had time to
+/// look again, and the zone that goes with the section is empty when its turn comes, whether or not other places are searched.
+#[test]
+fn a_service_that_loses_its_last_name_is_drained_before_its_port_closes() {
+    let world = Place::new();
+    world.write(api("", RECORD));
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.write(api("", ""));
+    let plan = world.plan(&[]);
+    let (https, rules) = ("us-east-1/elasticloadbalancingv2.listener/api-https", "us-east-1/ec2.security_group_rules/api-load-balancer");
+    assert_eq!(action(&plan, "us-east-1/route53.record/api.example.com"), "delete", "{plan:#}");
+    assert!(needs(&plan, https).contains(&"drain/us-east-1"), "{plan:#}");
+    assert_eq!(action(&plan, rules), "update", "{plan:#}");
+    assert!(needs(&plan, rules).contains(&https), "{plan:#}");
+    let said = world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    assert!(!said.contains("HostedZoneNotEmpty"), "{said}");
+    world.is_converged();
+    world.destroy("shop");
+}
+
 #[test]
 fn another_name_makes_a_second_certificate_before_the_first_goes() {
     let world = Place::new();

@@ -26,8 +26,8 @@ use crate::{
         route53::{hosted_zone::delegation, validation_record::ValidationRecord},
     },
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered, Verb,
-        Want, readable,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Traffic, Unordered,
+        Verb, Want, readable,
     },
     topology::{Certificate as Wanted, Model, ServiceMember},
 };
@@ -326,6 +326,11 @@ impl Kind for Listener {
         let seen = maybe(ask.send().await.map_err(fault("elasticloadbalancing:DescribeListeners")))?;
         let there = seen.is_some_and(|seen| !seen.listeners().is_empty());
         Ok(if there { Status::Ready(Outputs::default()) } else { Status::Gone })
+    }
+
+    /// One that only leads elsewhere answers nobody.
+    fn traffic(&self, found: &Found<Spec>) -> Traffic {
+        if found.spec.action.starts_with(FORWARD) { Traffic::Listens } else { Traffic::None }
     }
 }
 
