@@ -129,6 +129,40 @@ fn two_with_one_address_stop_the_plan() {
         let mut stage = shop(1);
         stage.settle(1).await;
         stage.world().slow = 0;
+/// Who does not wait for clients still does not send new ones there.
+#[test]
+fn dns_lets_go_first_also_without_a_drain() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.want(Vec::new());
+        let mut plan = stage.plan().await;
+        let rollout = Rollout { order: stage.regions.clone(), no_drain: true, ..Rollout::default() };
+        let ordered = order(&stage.kinds, &plan.steps, &rollout).unwrap();
+        (plan.graph, plan.drains) = (ordered.graph, ordered.drains);
+        assert!(plan.drains.is_empty() && !plan.graph.ops.iter().any(|op| matches!(op, Op::Drain(_))));
+        let needs = |kind: &str| plan.needs(plan.steps.iter().position(|step| &*step.addr.kind == kind).unwrap());
+        let record = ("eu-west-1/p.record/api".to_owned(), Reason::Traffic);
+        assert!(needs("p.table").contains(&record), "{:?}", needs("p.table"));
+        assert!(needs("p.service").iter().any(|(what, _)| *what == record.0), "{:?}", needs("p.service"));
+    });
+}
+
+/// Removed by somebody between the plan and the change: there is nothing to wait for.
+#[test]
+fn a_change_of_what_is_gone_fails_soon() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service").for_each(|(_, spec)| spec["count"] = json!(2));
+        let plan = stage.plan().await;
+        stage.world().things.retain(|thing| &*thing.addr.kind != "p.service");
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.failures.len(), 1, "{:?}", outcome.failures);
+        assert!(outcome.elapsed.as_secs() < 30, "{:?}", outcome.elapsed);
+    });
+}
+
         stage.world().put(&addr("eu-west-1/p.net/main"), json!({"cidr": 1}));
         let plan = stage.plan().await;
         assert!(plan.has_errors());
