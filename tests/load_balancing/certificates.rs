@@ -89,6 +89,7 @@ fn a_certificate_that_waits_for_people_ends_the_run_and_the_next_one_goes_on() {
         let said = world.expect(6, &["apply", "--yes", "--no-sweep"]);
         let waited = said.find("is PENDING_VALIDATION after").unwrap_or_else(|| panic!("{said}"));
         assert!(said[waited..].contains("example.com is answered by ns-"), "{said}");
+        assert!(said[waited..].contains("if they do not stand there yet, enter these where the domain is registered"), "{said}");
         assert!(!said.contains("created global/route53.record"), "{said}");
     }
     strict().delegate(&world.account, true);
