@@ -189,6 +189,10 @@ fn judged(world: &World, call: &Call) -> Verdict {
 }
 
 /// 18: a second change of a zone while Route 53 works on the first (API reference, "ChangeResourceRecordSets").
+        if action == "CREATE" && after.contains_key(&set.key()) {
+            let text = format!("[Tried to create resource record set {} but it already exists]", set.shown());
+            return refuse("InvalidChangeBatch", text);
+        }
 fn one_at_a_time(world: &World, call: &Call) -> Verdict {
     let key = (call.account.clone(), zone_of(call));
     if world.memory().route53.busy.insert(key) {
