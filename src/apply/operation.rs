@@ -27,7 +27,7 @@ use crate::{
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
 const PROPAGATION: Duration = Duration::from_secs(300);
 /// How long a read that AWS limits is repeated.
-const LOOKING: Duration = Duration::from_secs(60);
+pub(super) const LOOKING: Duration = Duration::from_secs(60);
 /// How often a create with an unclear answer is tried when nothing is found of it, and a change that is said to be made already.
 const UNCLEAR_ATTEMPTS: u32 = 4;
 
@@ -398,9 +398,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Why a region is not healthy in its new form; nothing when it is.
-    pub(super) async fn unhealthy(&self, addrs: &[Addr]) -> Vec<String> {
-        let mut why = Vec::new();
+    /// Whether a region is healthy in its new form.
+    pub(super) async fn health(&self, addrs: &[Addr]) -> Health {
+        let mut seen = Health::default();
         for addr in addrs {
             let cx = self.cx.at(&addr.scope);
             let health = async {
@@ -412,11 +412,28 @@ impl Work<'_> {
             };
             match health.await {
                 Ok(Ok(())) => {}
-                Ok(Err(reason)) => why.push(format!("{addr}: {reason}")),
-                Err(fault) => why.push(format!("{addr}: {fault}")),
+                Ok(Err(reason)) => seen.sick.push(format!("{addr}: {reason}")),
+                Err(fault) if matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention) => {
+                    seen.unread.push(format!("{addr}: {fault}"));
+                }
+                Err(fault) => seen.sick.push(format!("{addr}: {fault}")),
             }
         }
-        why
+        seen
+    }
+}
+
+/// What keeps a gate shut.
+#[derive(Default)]
+pub(super) struct Health {
+    pub sick: Vec<String>,
+    /// What could not be read now, which says nothing about it.
+    pub unread: Vec<String>,
+}
+
+impl Health {
+    pub(super) fn why(self) -> Vec<String> {
+        [self.sick, self.unread].concat()
     }
 }
 

@@ -59,6 +59,27 @@ fn a_gate_that_stays_shut_stops_the_later_regions() {
     });
 }
 
+/// The region has baked and AWS leaves one question unanswered: that is asked again, and only an answer that it is sick shuts the gate.
+#[test]
+fn a_question_without_an_answer_shuts_no_gate() {
+    for (untold, stopped) in [(3, None), (u32::MAX, Some(Stop::Gated))] {
+        paused(async {
+            let mut stage = shop(2);
+            stage.settle(1).await;
+            for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service") {
+                spec["count"] = json!(2);
+            }
+            stage.world().unread = Some((1, untold));
+            let plan = stage.plan().await;
+            let outcome = stage.apply(&plan).await;
+            assert_eq!(outcome.stopped, stopped);
+            let second = stage.world().at(&addr("us-east-1/p.service/api"))[0].spec["count"].clone();
+            assert_eq!(second, json!(if stopped.is_none() { 2 } else { 1 }));
+            assert!(outcome.elapsed.as_secs() < 120, "{:?}", outcome.elapsed);
+        });
+    }
+}
+
 /// Both regions' networks are made anew, and with them all that holds on to them: also what could be made before the old one goes,
 /// because what it holds cannot. One region stays in DNS at any time.
 #[test]
