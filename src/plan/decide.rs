@@ -266,6 +266,13 @@ fn wanted(
         let why = comes_after(held);
         return Step::hold(want, found, why);
     }
+    if let [held, ..] = &want.after_any[..]
+        && found.is_none()
+        && want.after_any.iter().all(|other| known.held.contains(other))
+    {
+        let why = comes_after(held);
+        return Step::hold(want, found, why);
+    }
     let absent = want.after.iter().find(|other| known.absent.contains(*other)).cloned();
     if let Some(missing) = refers.iter().find(|target| !known.decided.contains(*target)) {
         let why = Fault::bug(format!("{} refers to {missing}, which nobody wants", want.addr)).to_string();
@@ -430,7 +437,7 @@ fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
     let mut graph = DiGraph::<Addr, ()>::new();
     let nodes: BTreeMap<Addr, _> = wants.iter().map(|want| (want.addr.clone(), graph.add_node(want.addr.clone()))).collect();
     for want in &wants {
-        for target in targets(&want.spec).iter().chain(&want.after) {
+        for target in targets(&want.spec).iter().chain(&want.after).chain(&want.after_any) {
             if let Some(before) = nodes.get(target) {
                 graph.add_edge(*before, nodes[&want.addr], ());
             }

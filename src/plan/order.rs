@@ -170,7 +170,7 @@ impl<'a> Build<'a> {
     /// removing.
     fn after(&mut self) {
         for step in self.steps {
-            for other in step.want.iter().flat_map(|want| &want.after) {
+            for other in step.want.iter().flat_map(|want| want.after.iter().chain(&want.after_any)) {
                 let (ready, own) = (self.ready.get(other).copied(), self.ready.get(&step.addr).copied());
                 match (ready, self.remove.get(other).copied(), own) {
                     (Some(before), _, Some(after)) => self.edge(before, after, Reason::After),

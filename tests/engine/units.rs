@@ -129,27 +129,6 @@ fn what_serves_goes_only_after_the_drain() {
     });
 }
 
-#[test]
-fn the_data_guard_refuses_and_permits() {
-    paused(async {
-        let mut stage = shop(2);
-        stage.settle(1).await;
-        stage.want(Vec::new());
-        stage.allow.clear();
-        assert_eq!(stage.plan().await.refusals.len(), 2);
-        stage.allow = vec![("r".into(), Allowance::parse("eu-west-1/*").unwrap())];
-        let plan = stage.plan().await;
-        assert_eq!(plan.refusals[0].addr, addr("us-east-1/p.table/Orders"));
-        assert_eq!(plan.refusals.len(), 1);
-    });
-}
-
-#[test]
-fn two_with_one_address_stop_the_plan() {
-    paused(async {
-        let mut stage = shop(1);
-        stage.settle(1).await;
-        stage.world().slow = 0;
 /// Who does not wait for clients still does not send new ones there.
 #[test]
 fn dns_lets_go_first_also_without_a_drain() {
@@ -184,6 +163,27 @@ fn a_change_of_what_is_gone_fails_soon() {
     });
 }
 
+#[test]
+fn the_data_guard_refuses_and_permits() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.settle(1).await;
+        stage.want(Vec::new());
+        stage.allow.clear();
+        assert_eq!(stage.plan().await.refusals.len(), 2);
+        stage.allow = vec![("r".into(), Allowance::parse("eu-west-1/*").unwrap())];
+        let plan = stage.plan().await;
+        assert_eq!(plan.refusals[0].addr, addr("us-east-1/p.table/Orders"));
+        assert_eq!(plan.refusals.len(), 1);
+    });
+}
+
+#[test]
+fn two_with_one_address_stop_the_plan() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.world().slow = 0;
         stage.world().put(&addr("eu-west-1/p.net/main"), json!({"cidr": 1}));
         let plan = stage.plan().await;
         assert!(plan.has_errors());
@@ -436,6 +436,26 @@ fn what_is_there_is_not_changed_for_what_cannot_be_made_now() {
     assert_eq!(decided(Some("not known"), 2), (Action::Hold, why.to_owned(), 0));
     assert_eq!(decided(None, 2).0, Action::Update);
     assert_eq!(decided(Some("not known"), 1).0, Action::Keep);
+}
+
+/// Certificates of every region tell the same record: one that can be decided is enough.
+#[test]
+fn what_any_of_several_can_tell_is_held_only_when_none_can() {
+    let stage = Stage::new(7, 2);
+    let both = stage.regions.iter().map(|region| addr(&format!("{region}/p.rules/first"))).collect::<Vec<_>>();
+    let held = |known: usize| {
+        let wants = both.iter().enumerate().map(|(index, at)| {
+            let hold = (index >= known).then(|| "not known".to_owned());
+            Want { hold, ..Want::new(at.clone(), json!({"size": 1})) }
+        });
+        let last = Want::new(addr("eu-west-1/p.rules/last"), json!({"size": 1})).after_any(both.clone());
+        let wants = std::iter::once(last).chain(wants).collect();
+        let decided = decide(&stage.kinds, wants, Vec::new(), &BTreeMap::new(), &BTreeSet::new()).unwrap();
+        let step = decided.steps.iter().find(|step| &*step.addr.name == "last").unwrap();
+        let needs = order(&stage.kinds, &decided.steps, &Rollout::default()).unwrap().graph.edges.len();
+        (step.action, needs)
+    };
+    assert_eq!([held(2), held(1), held(0)], [(Action::Create, 2), (Action::Create, 1), (Action::Hold, 0)]);
 }
 
 #[test]
