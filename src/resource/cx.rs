@@ -87,6 +87,7 @@ pub struct Asked(Arc<std::sync::Mutex<Questions>>);
 struct Questions {
     last: HashMap<String, (String, bool)>,
     waiting_since: HashMap<String, Instant>,
+    tokens: HashMap<String, String>,
 }
 
 impl Asked {
@@ -106,6 +107,13 @@ impl Asked {
         if let Some((_, seen)) = self.lock().last.get_mut(id) {
             *seen = true;
         }
+    }
+
+    /// The token of this run for what it makes at an address: random, and the same for each try, so that AWS takes them for one.
+    #[must_use]
+    pub fn token(&self, addr: &Addr, length: usize) -> String {
+        let make = || (0..length).map(|_| fastrand::alphanumeric()).collect();
+        self.lock().tokens.entry(addr.to_string()).or_insert_with(make).clone()
     }
 
     /// For how long this run has waited for something: zero when it begins to.
