@@ -27,7 +27,7 @@ use crate::{
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
 const PROPAGATION: Duration = Duration::from_secs(300);
 /// How long a read that AWS limits is repeated.
-const LOOKING: Duration = Duration::from_secs(60);
+pub(super) const LOOKING: Duration = Duration::from_secs(60);
 /// How often a create with an unclear answer is tried when nothing is found of it, and a change that is said to be made already.
 const UNCLEAR_ATTEMPTS: u32 = 4;
 
@@ -315,13 +315,20 @@ impl Work<'_> {
             let was_done = fault.class == Class::Exists && attempt < UNCLEAR_ATTEMPTS;
             let repeat =
                 was_done || matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
-            if !repeat || voice.elapsed() > patience.ready {
+            let until = if fault.class == Class::NotFound { PROPAGATION.min(patience.ready) } else { patience.ready };
+            if !repeat || voice.elapsed() > until {
                 return Err(fault);
             }
             voice.tell(&fault.to_string());
+            let missing = Some(fault.clone()).filter(|fault| fault.class == Class::NotFound);
             self.retry(&want.addr, fault, attempt, &mut pauses).await;
             // Part of it may have been done: only what still differs is sent again.
-            if let Ok(Some(again)) = self.look_at(kind, cx, &want.addr, &found.id).await {
+            let now = self.look_at(kind, cx, &want.addr, &found.id).await;
+            if let (Ok(None), Some(missing), Doing::Updating | Doing::Adopting) = (&now, missing, doing) {
+                // It was there when the plan was made, and both say that it went since: there is nothing to change.
+                return Err(missing);
+            }
+            if let Ok(Some(again)) = now {
                 not_taken(&again, want)?;
                 let left = diff(&again.spec, &want.spec);
                 // What began to differ since is the next plan's business where the data guard has a say in it.
@@ -425,9 +432,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Why a region is not healthy in its new form; nothing when it is.
-    pub(super) async fn unhealthy(&self, addrs: &[Addr]) -> Vec<String> {
-        let mut why = Vec::new();
+    /// Whether a region is healthy in its new form.
+    pub(super) async fn health(&self, addrs: &[Addr]) -> Health {
+        let mut seen = Health::default();
         for addr in addrs {
             let cx = self.cx.at(&addr.scope);
             let health = async {
@@ -439,11 +446,28 @@ impl Work<'_> {
             };
             match health.await {
                 Ok(Ok(())) => {}
-                Ok(Err(reason)) => why.push(format!("{addr}: {reason}")),
-                Err(fault) => why.push(format!("{addr}: {fault}")),
+                Ok(Err(reason)) => seen.sick.push(format!("{addr}: {reason}")),
+                Err(fault) if matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention) => {
+                    seen.unread.push(format!("{addr}: {fault}"));
+                }
+                Err(fault) => seen.sick.push(format!("{addr}: {fault}")),
             }
         }
-        why
+        seen
+    }
+}
+
+/// What keeps a gate shut.
+#[derive(Default)]
+pub(super) struct Health {
+    pub sick: Vec<String>,
+    /// What could not be read now, which says nothing about it.
+    pub unread: Vec<String>,
+}
+
+impl Health {
+    pub(super) fn why(self) -> Vec<String> {
+        [self.sick, self.unread].concat()
     }
 }
 

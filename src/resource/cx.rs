@@ -88,6 +88,7 @@ struct Questions {
     last: HashMap<String, AskedFor>,
     waiting_since: HashMap<String, Instant>,
     changed_at: HashMap<String, Instant>,
+    tokens: HashMap<String, String>,
 }
 
 /// What was asked for last.
@@ -120,6 +121,13 @@ impl Asked {
         if let Some(asked) = self.lock().last.get_mut(id) {
             asked.seen = true;
         }
+    }
+
+    /// The token of this run for what it makes at an address: random, and the same for each try, so that AWS takes them for one.
+    #[must_use]
+    pub fn token(&self, addr: &Addr, length: usize) -> String {
+        let make = || (0..length).map(|_| fastrand::alphanumeric()).collect();
+        self.lock().tokens.entry(addr.to_string()).or_insert_with(make).clone()
     }
 
     /// For how long this run has waited for something: zero when it begins to.

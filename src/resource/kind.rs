@@ -17,6 +17,10 @@ pub struct Want<S> {
     pub hold: Option<String>,
     /// What has to be ready first though no field refers to it: single resources, where `Kind::AFTER` names whole kinds.
     pub after: Vec<Addr>,
+    /// Of these one has to be ready first; held only where all of them are.
+    pub after_any: Vec<Addr>,
+    /// What has to be gone first where the plan removes it: a change that would cut off what still uses it.
+    pub once_gone: Vec<Addr>,
 }
 
 impl<S> Want<S> {
@@ -27,10 +31,31 @@ impl<S> Want<S> {
         self
     }
 
+    /// The same want, after one of others: any of them tells it what it has to know.
+    #[must_use]
+    pub fn after_any(mut self, others: impl IntoIterator<Item = Addr>) -> Self {
+        self.after_any.extend(others);
+        self
+    }
+
+    /// The same want, once others are gone.
+    #[must_use]
+    pub fn once_gone(mut self, others: impl IntoIterator<Item = Addr>) -> Self {
+        self.once_gone.extend(others);
+        self
+    }
+
+    /// The same, of another document.
+    fn with<T>(&self, spec: T) -> Want<T> {
+        let Self { addr, hold, after, after_any, once_gone, .. } = self;
+        let (after, after_any, once_gone) = (after.clone(), after_any.clone(), once_gone.clone());
+        Want { addr: addr.clone(), spec, hold: hold.clone(), after, after_any, once_gone }
+    }
+
     /// A want that depends on nothing unknown.
     #[must_use]
     pub fn new(addr: Addr, spec: S) -> Self {
-        Self { addr, spec, hold: None, after: Vec::new() }
+        Self { addr, spec, hold: None, after: Vec::new(), after_any: Vec::new(), once_gone: Vec::new() }
     }
 }
 
@@ -286,7 +311,7 @@ fn write<S: Serialize>(addr: &Addr, spec: &S) -> Result<Doc, Fault> {
 }
 
 fn typed_want<S: DeserializeOwned>(want: &Want<Doc>) -> Result<Want<S>, Fault> {
-    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone(), after: want.after.clone() })
+    Ok(want.with(read(&want.addr, &want.spec)?))
 }
 
 fn with_spec<A, B>(found: &Found<A>, spec: B) -> Found<B> {
@@ -332,8 +357,8 @@ impl<K: Kind> AnyKind for Erased<K> {
         let wants = self.0.desired(model, facts).into_iter();
         wants
             .map(|want| match write(&want.addr, &want.spec) {
-                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold, after: want.after },
-                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()), after: Vec::new() },
+                Ok(spec) => want.with(spec),
+                Err(fault) => Want { hold: Some(fault.to_string()), ..Want::new(want.addr, Doc::Null) },
             })
             .collect()
     }

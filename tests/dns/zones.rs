@@ -1,7 +1,7 @@
 //! The zone itself: one that has to be there, and one that mrctl makes.
 use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, Vpc, VpcRegion};
 
-use super::{ZONE, Zone, apply, client, codes, record, topology};
+use super::{ZONE, Zone, apply, client, codes, doing, record, topology};
 use crate::support::{aws::block_on, binary::Place};
 
 const ONE: [&str; 1] = ["us-east-1"];
@@ -26,6 +26,45 @@ fn a_zone_that_is_missing_private_or_doubled_stops_the_plan_and_no_removal() {
     assert!(said.contains(&zone.id) && said.contains(&doubled.id), "{said}");
     assert!(!codes(&place.plan(&["--destroy"])).iter().any(|code| code.starts_with("dns::")));
     place.expect(0, &["destroy", "--yes", "--confirm", "shop", "--no-sweep"]);
+}
+
+/// Nobody would ask a second one of the same name.
+#[test]
+fn a_zone_is_not_made_beside_one_of_somebody_else() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    place.write(topology("shop", &ONE, &record("")).replace("zone: example.com", "zone: { name: example.com, create: true }"));
+    let plan = place.plan(&[]);
+    assert!(codes(&plan).contains(&"dns::zone-foreign"), "{:#}", plan["findings"]);
+    assert!(plan["findings"].to_string().contains(&zone.id), "{:#}", plan["findings"]);
+    place.expect(1, &["apply", "--yes", "--no-sweep"]);
+    assert_eq!(block_on(zone.client.list_hosted_zones().send()).unwrap().hosted_zones.len(), 1);
+    assert!(!codes(&place.plan(&["--destroy"])).contains(&"dns::zone-foreign"));
+}
+
+/// What lives in it is in use: another word in the file takes no zone away from it.
+#[test]
+fn a_zone_that_the_stack_made_stays_when_the_file_calls_it_one_that_exists() {
+    let place = Place::new();
+    let text = topology("shop", &ONE, &record(""));
+    place.write(text.replace("zone: example.com", "zone: { name: example.com, create: true }"));
+    apply(&place);
+    let zones = || block_on(client(&place).list_hosted_zones().send()).unwrap().hosted_zones;
+    let before = zones();
+    place.write(&text);
+    let plan = place.plan(&[]);
+    assert_eq!(doing(&plan), []);
+    assert!(codes(&plan).contains(&"dns::zone-kept"), "{:#}", plan["findings"]);
+    apply(&place);
+    place.is_converged();
+    assert_eq!(zones()[0].id(), before[0].id());
+    let left = place.plan(&["--destroy"]);
+    assert!(codes(&left).contains(&"dns::zone-kept"), "{:#}", left["findings"]);
+    place.destroy("shop");
+    assert_eq!(zones().len(), 1);
+    place.write(text.replace("zone: example.com", "zone: { name: example.com, create: true }"));
+    place.destroy("shop");
+    assert!(zones().is_empty());
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct World {
     pub shuffled: bool,
     pub dead: Option<Region>,
     pub sick: BTreeSet<Addr>,
+    /// How often the health of a thing is told before AWS does not answer that question, and how often it then does not.
+    pub unread: Option<(u32, u32)>,
     pub refused: BTreeSet<Addr>,
     /// Creates that are accepted and come to nothing.
     pub dropped: BTreeSet<Addr>,
@@ -76,6 +78,7 @@ impl World {
             shuffled: false,
             dead: None,
             sick: BTreeSet::new(),
+            unread: None,
             refused: BTreeSet::new(),
             dropped: BTreeSet::new(),
             mutations: 0,
@@ -430,7 +433,17 @@ impl AnyKind for Puppet {
     }
 
     fn healthy<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>> {
-        let sick = self.world.lock().unwrap().sick.contains(&found.addr);
+        let mut world = self.world.lock().unwrap();
+        let sick = world.sick.contains(&found.addr);
+        match &mut world.unread {
+            Some((0, 1..)) => {
+                world.unread = world.unread.map(|(told, untold)| (told, untold - 1));
+                return Box::pin(async { Err(fault("Health", Class::Unclear)) });
+            }
+            Some((told, _)) => *told = told.saturating_sub(1),
+            None => {}
+        }
+        drop(world);
         Box::pin(async move { Ok(if sick { Err("sick".to_owned()) } else { Ok(()) }) })
     }
 }

@@ -26,8 +26,8 @@ use crate::{
         route53::{hosted_zone::delegation, validation_record::ValidationRecord},
     },
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered, Verb,
-        Want, readable,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Traffic, Unordered,
+        Verb, Want, readable,
     },
     topology::{Certificate as Wanted, Model, ServiceMember},
 };
@@ -156,6 +156,12 @@ async fn pending(cx: &Cx, op: &'static str, arn: &str) -> Result<Fault, Fault> {
 }
 
 impl Listener {
+    /// The addresses of what a service may listen on in a region: HTTPS and HTTP.
+    #[must_use]
+    pub fn addresses(region: &Region, service: &str) -> [Addr; 2] {
+        [HTTPS, HTTP].map(|(_, port)| Addr::regional(region, Self::NAME, &named_by(service, port)))
+    }
+
     fn want(
         model: &Model,
         service: &str,
@@ -251,7 +257,9 @@ impl Kind for Listener {
                 let records: Vec<Addr> = names.map(ValidationRecord::address).collect();
                 wants.push(Self::want(model, service, region, HTTPS, certificate, false).after(records));
             }
-            wants.push(Self::want(model, service, region, HTTP, None, has_certificate));
+            // Nobody is sent to a port that is closed: HTTPS answers before HTTP leads there, and goes only when it does not any more.
+            let [https, _] = Self::addresses(region, service);
+            wants.push(Self::want(model, service, region, HTTP, None, has_certificate).after([https]));
         }
         wants
     }
@@ -318,6 +326,11 @@ impl Kind for Listener {
         let seen = maybe(ask.send().await.map_err(fault("elasticloadbalancing:DescribeListeners")))?;
         let there = seen.is_some_and(|seen| !seen.listeners().is_empty());
         Ok(if there { Status::Ready(Outputs::default()) } else { Status::Gone })
+    }
+
+    /// One that only leads elsewhere answers nobody.
+    fn traffic(&self, found: &Found<Spec>) -> Traffic {
+        if found.spec.action.starts_with(FORWARD) { Traffic::Listens } else { Traffic::None }
     }
 }
 

@@ -149,6 +149,11 @@ impl Strict {
         self.world.memory().patience.insert((account.to_owned(), operation.to_owned()), polls);
     }
 
+    /// Lets a health check be listed and be gone when its tags are read.
+    pub fn vanish(&self, account: &str, id: &str) {
+        self.world.memory().route53.vanished.insert((account.to_owned(), id.to_owned()));
+    }
+
     /// Makes an interface one of a load balancer that is being deleted: nobody but AWS can remove it, and AWS does after so many
     /// looks at it, or never.
     pub fn linger(&self, account: &str, region: &str, interface: &str, looks: Option<u8>) {
