@@ -70,7 +70,7 @@ async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Resul
     let ask = cx.fleet.region(region).rds.remove_from_global_cluster().global_cluster_identifier(&of.global).db_cluster_identifier(arn);
     match ask.send().await.map_err(fault(DETACH)) {
         Err(refused) if refused.class != Class::NotFound => return Err(refused),
-        _ => cx.asked.remember(&asked, &of.global),
+        _ => cx.asked.remember(&asked, &of.global, &of.global),
     }
     Ok(Fault::new(DETACH, Class::Contention, format!("{id} is leaving {}", of.global)))
 }
@@ -84,7 +84,7 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
     let region = cx.region()?;
     for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, &addr.name)).await? {
         let (Some(name), Some(arn)) = (snapshot.db_cluster_snapshot_identifier(), snapshot.db_cluster_snapshot_arn()) else { continue };
-        cx.asked.remember(&format!("{cluster} snapshot"), name);
+        cx.asked.remember(&format!("{cluster} snapshot"), name, name);
         if tag(snapshot.tag_list(), KEPT_FROM).is_some() {
             continue;
         }
@@ -98,5 +98,5 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
 /// The final snapshot that this run left of a cluster.
 #[must_use]
 pub fn left(cx: &Cx, cluster: &str) -> Option<String> {
-    cx.asked.of(&format!("{cluster} snapshot")).map(|(name, _)| name)
+    cx.asked.of(&format!("{cluster} snapshot")).map(|asked| asked.what)
 }
