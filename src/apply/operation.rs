@@ -80,7 +80,7 @@ impl Work<'_> {
     }
 
     /// What is at an address now, read anew.
-    async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+    pub(super) async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         let found = self.observe(kind, cx).await?;
         let mut here: Vec<_> = found.into_iter().filter(|found| self.is_at(found, addr)).collect();
         if here.len() > 1 {

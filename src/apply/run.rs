@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Doing, Event, Outcome, Stamped, Stop, Tally,
+    Doing, Event, Outcome, Stamped, Stop, Tally, late,
     operation::{Left, Work},
 };
 use crate::{
@@ -167,12 +167,17 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
         }
     };
     work.say(Event::Started { addr: step.addr.clone(), doing });
+    let want = match want.filter(|_| doing != Doing::Deleting) {
+        Some(want) => late::filled(work, want).await.map(Some),
+        None => Ok(None),
+    };
     let result = match (doing, &want) {
         (Doing::Deleting, _) => work.remove(step).await,
-        (_, None) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
-        (Doing::Waiting, Some(want)) => work.wait(step, want).await,
-        (Doing::Creating, Some(want)) => work.make(step, want).await,
-        (_, Some(want)) => work.change(step, want, doing).await,
+        (_, Ok(None)) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
+        (_, Err(fault)) => Err(fault.clone()),
+        (Doing::Waiting, Ok(Some(want))) => work.wait(step, want).await,
+        (Doing::Creating, Ok(Some(want))) => work.make(step, want).await,
+        (_, Ok(Some(want))) => work.change(step, want, doing).await,
     };
     match result {
         Ok(left) => Ended::Left { doing, left, elapsed: began.elapsed() },

@@ -5,7 +5,7 @@ mod kills;
 mod pipeline;
 mod roles;
 mod scaling;
-mod seen;
+pub mod seen;
 mod strict;
 mod workers;
 
