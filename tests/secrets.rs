@@ -30,7 +30,7 @@ fn database(regions: &[&str], writer: &str, rest: &str) -> String {
 }
 
 /// Secrets Manager as anyone sees it.
-fn client(account: &str, region: &str) -> Client {
+pub fn client(account: &str, region: &str) -> Client {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(running().endpoint_of("Secrets Manager"))
@@ -244,7 +244,7 @@ const USES: &str = "    uses: { aurora: [main] }\n";
 
 /// A service in two regions that reach each other.
 fn serving(rest: &str) -> String {
-    topology(&TWO, &format!("network: {{ availability_zones: 2, nat_gateways: single, peering: mesh }}\n{rest}"))
+    topology(&TWO, &format!("network: {{ availability_zones: 2, nat_gateways: single, peering: mesh }}\nrollout: {{ bake: 0s }}\n{rest}"))
 }
 
 /// A database whose writer is in the second region.

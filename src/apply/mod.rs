@@ -2,7 +2,6 @@
 //!
 //! In: a [`Plan`](crate::plan::Plan). Out: [`Event`]s while it runs and an [`Outcome`] at the end.
 mod event;
-mod late;
 mod operation;
 mod run;
 mod settle;

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Doing, Event, Outcome, Stamped, Stop, Tally, late,
+    Doing, Event, Outcome, Stamped, Stop, Tally,
     operation::{Left, Work},
 };
 use crate::{
@@ -167,17 +167,16 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
         }
     };
     work.say(Event::Started { addr: step.addr.clone(), doing });
-    let want = match want.filter(|_| doing != Doing::Deleting) {
-        Some(want) => late::filled(work, want).await.map(Some),
-        None => Ok(None),
+    let want = match want {
+        Some(want) => Some(work.with_late_outputs(plan, want).await),
+        None => None,
     };
     let result = match (doing, &want) {
         (Doing::Deleting, _) => work.remove(step).await,
-        (_, Ok(None)) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
-        (_, Err(fault)) => Err(fault.clone()),
-        (Doing::Waiting, Ok(Some(want))) => work.wait(step, want).await,
-        (Doing::Creating, Ok(Some(want))) => work.make(step, want).await,
-        (_, Ok(Some(want))) => work.change(step, want, doing).await,
+        (_, None) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
+        (Doing::Waiting, Some(want)) => work.wait(step, want).await,
+        (Doing::Creating, Some(want)) => work.make(step, want).await,
+        (_, Some(want)) => work.change(step, want, doing).await,
     };
     match result {
         Ok(left) => Ended::Left { doing, left, elapsed: began.elapsed() },
@@ -325,7 +324,11 @@ impl<'a> Run<'a> {
                         Some(id)
                     }
                     Left::Nothing => {
-                        self.exists.remove(&addr);
+                        // What was made in its place before it went is there.
+                        let gone = self.plan.graph.ops[op].step().and_then(|step| self.plan.steps[step].found.as_ref());
+                        if gone.is_none_or(|gone| self.exists.get(&addr) == Some(&gone.id)) {
+                            self.exists.remove(&addr);
+                        }
                         self.removed.extend(self.plan.graph.ops[op].step());
                         None
                     }
