@@ -1,6 +1,7 @@
 //! The one integration binary: each further one would link fifty megabytes of SDK again.
 mod architecture;
 mod capacity;
+mod databases;
 mod dns;
 mod docs;
 mod engine;

@@ -18,9 +18,10 @@ use super::{
     settle::{Pauses, Voice, until_gone, until_ready},
 };
 use crate::{
-    plan::{Action, Step, all_of, loses, other_stack, protections},
+    plan::{Action, Plan, Step, all_of, loses, other_stack, protections},
     resource::{
-        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want, doc::diff, readable,
+        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want,
+        doc::{diff, links, resolve}, readable,
     },
 };
 
@@ -140,6 +141,21 @@ impl Work<'_> {
     fn is_at(&self, found: &Found<Doc>, addr: &Addr) -> bool {
         let passed = || self.passed.contains(&(addr.clone(), found.id.clone()));
         found.addr == *addr && !matches!(found.life, Life::Leaving(_)) && !passed()
+    }
+
+    /// Fills in what was not there yet when its resource became ready (the endpoint of a global cluster comes with its first writer):
+    /// asked for when it is needed.
+    pub(super) async fn with_late_outputs(&self, plan: &Plan, mut want: Want<Doc>) -> Want<Doc> {
+        let missing: BTreeSet<Addr> = links(&want.spec).into_iter().filter_map(|(_, link)| link.target().cloned()).collect();
+        for addr in missing {
+            let made = self.made.lock().ok().and_then(|made| made.get(&addr).cloned());
+            let found = || plan.steps.iter().find(|step| step.addr == addr)?.found.as_ref().map(|found| found.id.clone());
+            let (Some(id), Ok(kind)) = (made.or_else(found), self.kind(&addr)) else { continue };
+            if let Ok(Status::Ready(outputs)) = kind.status(&self.cx.at(&addr.scope).afresh(), &addr, &id).await {
+                resolve(&mut want.spec, &|of, field| if *of == addr { outputs.get(field).map(str::to_owned) } else { None });
+            }
+        }
+        want
     }
 
     pub(super) async fn make(&self, step: &Step, want: &Want<Doc>) -> Result<Left, Fault> {

@@ -167,6 +167,10 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
         }
     };
     work.say(Event::Started { addr: step.addr.clone(), doing });
+    let want = match want {
+        Some(want) => Some(work.with_late_outputs(plan, want).await),
+        None => None,
+    };
     let result = match (doing, &want) {
         (Doing::Deleting, _) => work.remove(step).await,
         (_, None) => Err(Fault::bug(format!("nothing is wanted at {}", step.addr))),
@@ -333,7 +337,11 @@ impl<'a> Run<'a> {
                         Some(id)
                     }
                     Left::Nothing => {
-                        self.exists.remove(&addr);
+                        // What was made in its place before it went is there.
+                        let gone = self.plan.graph.ops[op].step().and_then(|step| self.plan.steps[step].found.as_ref());
+                        if gone.is_none_or(|gone| self.exists.get(&addr) == Some(&gone.id)) {
+                            self.exists.remove(&addr);
+                        }
                         self.removed.extend(self.plan.graph.ops[op].step());
                         None
                     }

@@ -179,6 +179,15 @@ impl Link {
         Some(Self::Is { value: text("is")?.to_owned(), kind: text("kind")?.to_owned(), field, scope: text("scope")?.into() })
     }
 
+    /// The address whose value is still to be read.
+    #[must_use]
+    pub fn target(&self) -> Option<&Addr> {
+        match self {
+            Self::To { addr, .. } => Some(addr),
+            Self::Is { .. } => None,
+        }
+    }
+
     /// The document of a reference whose value became known.
     #[must_use]
     pub fn known(addr: &Addr, field: &str, value: &str) -> Value {

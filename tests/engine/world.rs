@@ -422,6 +422,10 @@ impl AnyKind for Puppet {
         Leans::OnNothing
     }
 
+    fn loses(&self, _: &Found<Doc>) -> Option<String> {
+        None
+    }
+
     fn leaves(&self, _: &Cx, _: &Found<Doc>) -> Option<String> {
         None
     }

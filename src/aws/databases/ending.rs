@@ -43,8 +43,14 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     }
     let name = format!("{}{}", snapshot_prefix(&cx.owner.stack, &addr.name), Timestamp::now().strftime("%Y%m%d%H%M%S"));
     let ask = ask.skip_final_snapshot(false).final_db_snapshot_identifier(&name);
+    // Before the answer, which may get lost.
+    cx.asked.remember(&snapshot_of(id), &name);
     maybe(ask.send().await.map_err(fault(DELETE)))?;
     label(cx, addr, id).await
+}
+
+fn snapshot_of(cluster: &str) -> String {
+    format!("{cluster} snapshot")
 }
 
 /// Takes a cluster out of its global cluster. AWS does that behind the call, and the cluster is `available` all the while, so the next
@@ -79,12 +85,14 @@ async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Resul
 /// until it is done, also when the cluster is on its way out already.
 ///
 /// # Errors
-/// What AWS refused.
+/// What AWS refused; contention until the snapshot that this run asked for is to be seen.
 pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
     let region = cx.region()?;
+    let mut expected = cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what);
     for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, &addr.name)).await? {
         let (Some(name), Some(arn)) = (snapshot.db_cluster_snapshot_identifier(), snapshot.db_cluster_snapshot_arn()) else { continue };
-        cx.asked.remember(&format!("{cluster} snapshot"), name, name);
+        cx.asked.remember(&snapshot_of(cluster), name, name);
+        expected = expected.filter(|expected| expected != name);
         if tag(snapshot.tag_list(), KEPT_FROM).is_some() {
             continue;
         }
@@ -92,11 +100,11 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
         let ask = cx.fleet.region(region).rds.add_tags_to_resource().resource_name(arn).set_tags(Some(set));
         ask.send().await.map_err(fault(ADD_TAGS))?;
     }
-    Ok(())
+    expected.map_or(Ok(()), |name| Err(Fault::new(DELETE, Class::Contention, format!("its final snapshot {name} is being made"))))
 }
 
 /// The final snapshot that this run left of a cluster.
 #[must_use]
 pub fn left(cx: &Cx, cluster: &str) -> Option<String> {
-    cx.asked.of(&format!("{cluster} snapshot")).map(|asked| asked.what)
+    cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what)
 }

@@ -394,7 +394,7 @@ impl Kind for SecurityGroupRules {
             let spec = Spec { group: Ref::is(&cx.scope, id), ingress, egress, ingress_from, egress_to };
             let addr = Addr::regional(region, Self::NAME, &owner.name);
             let outputs = Outputs::of::<OpenSecurityGroupId>(id);
-            let is_there = has_rules(group) || Self::is_shut(cx, region, &addr.name);
+            let is_there = has_rules(group) || Self::is_shut(cx, region, &addr.name) && !cx.removing.contains(&addr);
             is_there.then(|| Found { addr, id: id.to_owned(), spec, outputs, life: Life::Ready, ours: true, born: None })
         };
         Ok(groups.iter().filter_map(found).collect())

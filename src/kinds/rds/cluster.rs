@@ -24,7 +24,7 @@ use crate::{
         tags::addr_of,
     },
     kinds::{
-        ec2::security_group::{SecurityGroupId, of_database},
+        ec2::{security_group::of_database, security_group_rules::OpenSecurityGroupId},
         secretsmanager::secret::{Secret, SecretVersion},
     },
     outputs,
@@ -58,7 +58,7 @@ pub struct Spec {
     pub master_username: String,
     pub subnet_group: Ref<SubnetGroupName>,
     pub parameter_group: Ref<ClusterParameterGroupName>,
-    pub security_groups: Unordered<Ref<SecurityGroupId>>,
+    pub security_groups: Unordered<Ref<OpenSecurityGroupId>>,
     /// `aws_managed`, or the ARN of a key.
     pub encryption: String,
     pub backup_retention_days: i32,
@@ -364,9 +364,12 @@ impl Kind for Cluster {
                 let writer = databases::cluster(cx, &at, name_in(arn)).await?;
                 let version = writer.as_ref().and_then(|writer| tag(writer.tag_list(), PASSWORD_FROM));
                 tags.extend(version.map(|version| (PASSWORD_FROM.to_owned(), version.to_owned())));
-                ask.set_enable_global_write_forwarding(spec.write_forwarding.then_some(true))
+                ask
             }
         };
+        // The first writer is told, too: "for the primary DB cluster, this value is used immediately if the primary is demoted, but it
+        // does nothing until then" (RDS API reference, CreateDBCluster). So a switch leaves nothing to change.
+        let ask = ask.set_enable_global_write_forwarding(spec.write_forwarding.then_some(true));
         ask.set_tags(Some(databases::tags(tags))).send().await.map_err(fault(CREATE))?;
         Ok(spec.name.clone())
     }

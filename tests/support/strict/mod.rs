@@ -8,6 +8,7 @@ mod attributes;
 mod call;
 mod certificates;
 mod containers;
+mod databases;
 mod dynamodb;
 mod dynamodb_capacity;
 mod dynamodb_indexes;
@@ -236,6 +237,7 @@ impl World {
             "elasticloadbalancing" => load_balancing::judge(self, call),
             "acm" => certificates::judge(self, call),
             "secretsmanager" => secrets::judge(self, call),
+            "rds" => databases::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -247,6 +249,11 @@ impl World {
         self.send_deferred(call);
         if call.service == "ec2"
             && let Some(answer) = ec2::defer(self, call)
+        {
+            return answer;
+        }
+        if call.service == "rds"
+            && let Some(answer) = databases::defer(self, call)
         {
             return answer;
         }
@@ -267,6 +274,7 @@ impl World {
             "acm" => certificates::colour(self, call, answer),
             "secretsmanager" => secrets::colour(self, call, answer),
             "tagging" => without_roles(answer),
+            "rds" => databases::colour(self, call, answer),
             _ => answer,
         }
     }

@@ -42,6 +42,18 @@ pub fn items(text: &str, set: &str) -> Vec<Item> {
     read.collect()
 }
 
+/// The entries of a list, whatever each of them is called.
+pub fn entries(text: &str, list: &str) -> Vec<Item> {
+    let Ok(document) = Document::parse(text) else { return Vec::new() };
+    let Some(list) = document.descendants().find(|node| node.tag_name().name() == list) else { return Vec::new() };
+    let read = list.children().filter(Node::is_element).map(|entry| {
+        let mut item = Item::default();
+        item.read(entry, "");
+        item
+    });
+    read.collect()
+}
+
 /// Puts another word into the element `state` of every entry that `word` has one for, by the text of the entry's elements
 /// named `id`.
 pub fn restate(text: &str, id: &str, state: &str, mut word: impl FnMut(&str) -> Option<&'static str>) -> String {
