@@ -8,9 +8,8 @@ use jiff::SignedDuration;
 
 use crate::{
     lifecycle::topology,
-    services::seen::Seen,
     support::{
-        aws::{block_on, http},
+        aws::{Aws, block_on, http},
         binary::Place,
         sandbox::{running, strict},
     },
@@ -265,7 +264,7 @@ fn a_database_joins_a_live_stack_is_used_and_leaves_it_again() {
     let order = ["done     eu-west-1/rds.instance/main-1: created", "start    us-east-1/ecs.task_definition/api: creating"];
     assert!(at(order[0]) < at(order[1]), "{said}");
     for region in TWO {
-        let aws = Seen::new(&place.account, region);
+        let aws = Aws::new(&place.account, region);
         let running = aws.running("shop-api");
         let container = &running.container_definitions()[0];
         let told: BTreeMap<_, _> = container.environment().iter().map(|pair| (pair.name().unwrap(), pair.value().unwrap())).collect();

@@ -44,7 +44,7 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     let name = format!("{}{}", snapshot_prefix(&cx.owner.stack, &addr.name), Timestamp::now().strftime("%Y%m%d%H%M%S"));
     let ask = ask.skip_final_snapshot(false).final_db_snapshot_identifier(&name);
     // Before the answer, which may get lost.
-    cx.asked.remember(&snapshot_of(id), &name);
+    cx.asked.remember(&snapshot_of(id), &name, &name);
     maybe(ask.send().await.map_err(fault(DELETE)))?;
     label(cx, addr, id).await
 }
