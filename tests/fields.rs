@@ -149,7 +149,6 @@ fn every_field_converges_or_is_refused() {
 }
 
 #[test]
-#[ignore = "takes minutes and was not yet seen to its end: cargo test -- --ignored fields"]
 fn every_field_of_services_and_names_converges_or_is_refused() {
     walk(serves);
 }

@@ -1,4 +1,6 @@
 //! What `mrctl apply` leaves in AWS, as others see it: asked with the SDK alone, held against what the file says in plain words.
+mod serving;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use crate::{
     lifecycle::topology,
     support::{
-        aws::{block_on, http},
+        aws::{Aws, block_on, http},
         binary::Place,
         sandbox::{running, strict},
     },
@@ -236,4 +236,70 @@ fn shows(text: &str, password: &str) -> bool {
     let bytes = password.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
     let hex: String = password.bytes().map(|byte| format!("{byte:02x}")).collect();
     [password.to_owned(), bytes, hex].iter().any(|form| text.contains(form))
+}
+
+const SERVICE: &str = "services:\n  api:\n    image: \"{account}.dkr.ecr.{region}.amazonaws.com/api:1\"\n    port: 3000\n";
+const USES: &str = "    uses: { aurora: [main] }\n";
+
+/// A service in two regions that reach each other.
+fn serving(rest: &str) -> String {
+    topology(&TWO, &format!("network: {{ availability_zones: 2, nat_gateways: single, peering: mesh }}\nrollout: {{ bake: 0s }}\n{rest}"))
+}
+
+/// A database whose writer is in the second region.
+const DATABASE: &str = "aurora:\n  main:\n    engine: aurora-mysql\n    engine_version: 8.0.mysql_aurora.3.08.0\n    writer: eu-west-1\n    \
+                        instance_class: db.r6g.large\n    instances: 1\n    database_name: shop\n";
+
+#[test]
+fn a_database_joins_a_live_stack_is_used_and_leaves_it_again() {
+    let place = Place::new();
+    apply(&place, &serving(SERVICE));
+    // The writer is in the second region, and the first one changes first: no circle.
+    place.write(serving(&format!("{DATABASE}{SERVICE}{USES}")));
+    let plan = place.plan(&[]);
+    assert_eq!(plan["findings"].as_array().map(|all| all.iter().filter(|one| one["severity"] == "error").count()), Some(0), "{plan:#}");
+    let said = place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+    let order = ["done     eu-west-1/rds.instance/main-1: created", "start    us-east-1/ecs.task_definition/api: creating"];
+    assert!(at(order[0]) < at(order[1]), "{said}");
+    for region in TWO {
+        let aws = Aws::new(&place.account, region);
+        let running = aws.running("shop-api");
+        let container = &running.container_definitions()[0];
+        let told: BTreeMap<_, _> = container.environment().iter().map(|pair| (pair.name().unwrap(), pair.value().unwrap())).collect();
+        assert_eq!((told["DB_MAIN_PORT"], told["DB_MAIN_NAME"]), ("3306", "shop"), "{told:?}");
+        assert!(told["DB_MAIN_LOCAL_HOST"].contains(region) && told["DB_MAIN_READER_HOST"].contains(region), "{told:?}");
+        assert!(!told["DB_MAIN_WRITER_HOST"].is_empty(), "{told:?}");
+        let arn = described(&place, region).unwrap().arn.unwrap();
+        let logins: BTreeMap<_, _> = container.secrets().iter().map(|one| (one.name(), one.value_from().to_owned())).collect();
+        assert_eq!(logins, [("DB_MAIN_PASSWORD", format!("{arn}:password::")), ("DB_MAIN_USERNAME", format!("{arn}:username::"))].into());
+        let policy = aws.policy(&format!("shop-{region}-api-execution")).to_string();
+        let named = format!("arn:aws:secretsmanager:{region}:{}:secret:shop/aurora/main-??????", place.account);
+        assert!(policy.contains(&named), "{policy}");
+    }
+
+    // A secret that somebody ended is made anew, and the password set from it, in one run that says so.
+    let old = login(&place, "eu-west-1");
+    let client = client(&place.account, "eu-west-1");
+    block_on(client.remove_regions_from_replication().secret_id(NAME).remove_replica_regions("us-east-1").send()).unwrap();
+    block_on(client.delete_secret().secret_id(NAME).force_delete_without_recovery(true).send()).unwrap();
+    let plan = place.plan(&[]);
+    let action = |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
+    assert_eq!(action("eu-west-1/secretsmanager.secret/aurora/main"), "create");
+    assert_eq!(action("eu-west-1/rds.cluster/main"), "update");
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_ne!(login(&place, "us-east-1")["password"], old["password"]);
+
+    // Out again: the service lets go of it before it goes.
+    place.write(serving(SERVICE));
+    let said = place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
+    let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+    for gone in ["us-east-1/rds.instance/main-1: deleting", "us-east-1/ec2.security_group_rules/aurora-main: deleting"] {
+        assert!(at("done     us-east-1/ecs.service/api: updated") < at(gone), "{said}");
+    }
+    place.is_converged();
+    apply(&place, &serving(&format!("{DATABASE}{SERVICE}{USES}")));
+    place.destroy("shop");
 }

@@ -1,10 +1,16 @@
 //! Whole stacks that serve, with the real binary through the strict layer: what comes before what on the way in and on the way out,
 //! what a change does to regions that serve, and what two stacks in one zone do to each other.
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use serde_json::Value;
 
 use crate::support::{
     aws::{Aws, block_on},
     binary::Place,
+    sandbox::strict,
 };
 
 const ZONE: &str = "example.com";
@@ -45,6 +51,39 @@ fn at(events: &[Value], kind: &str, op: Option<&str>, about: &str) -> usize {
 const US: &str = "us-east-1";
 const EU: &str = "eu-west-1";
 
+const DESTROY: [&str; 6] = ["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"];
+
+/// What a run said while it waited or tried again.
+fn waits_of(events: &[Value]) -> Vec<&str> {
+    let waits = events.iter().filter(|event| event["type"] == "retried" || event["type"] == "progress");
+    waits.filter_map(|event| event["message"].as_str()).collect()
+}
+
+fn is_said(events: &[Value], what: &str) -> bool {
+    waits_of(events).iter().any(|said| said.contains(what))
+}
+
+/// What clients may still come to goes after the drain, and in its order.
+fn goes_in_order(went: &[Value]) {
+    for region in [US, EU] {
+        let done = |what: &str| at(went, "done", Some("delete"), &format!("{region}/{what}"));
+        let began = |what: &str| at(went, "started", Some("delete"), &format!("{region}/{what}"));
+        let drained = at(went, "drained", None, region);
+        for what in [
+            "ecs.service/api",
+            "applicationautoscaling.scalable_target/service/api",
+            "elasticloadbalancingv2.listener/api-https",
+            "elasticloadbalancingv2.load_balancer/api",
+            "elasticloadbalancingv2.target_group/api",
+        ] {
+            assert!(drained < began(what), "{what}");
+        }
+        assert!(done("applicationautoscaling.scalable_target/service/api") < began("ecs.service/api"));
+        assert!(done("ecs.service/api") < began("iam.role/api-task"));
+        assert!(done("elasticloadbalancingv2.listener/api-https") < began("acm.certificate/api"));
+    }
+}
+
 #[test]
 fn a_stack_comes_in_order_and_goes_in_order() {
     let place = Place::with(&file("shop", &[US, EU], "api:1"));
@@ -60,26 +99,22 @@ fn a_stack_comes_in_order_and_goes_in_order() {
         assert!(done("ecs.service/api") < began("applicationautoscaling.scalable_target/service/api"));
     }
     place.is_converged();
+    for waits in
+        ["PENDING_VALIDATION", "service linked role", "Unable to assume role", "deploying shop-api:1", "PENDING: not all name servers"]
+    {
+        assert!(is_said(&came, waits), "{waits}: {:#?}", waits_of(&came));
+    }
 
-    let went = events(&place, &["destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
+    strict().be_slow(&place.account, "DeleteLoadBalancer", 30);
+    let went = events(&place, &DESTROY);
+    for waits in ["held by network interface", "(ELB app/shop-api/", "DRAINING", "is in use"] {
+        assert!(is_said(&went, waits), "{waits}: {:#?}", waits_of(&went));
+    }
     for region in [US, EU] {
         let done = |what: &str| at(&went, "done", Some("delete"), &format!("{region}/{what}"));
-        let began = |what: &str| at(&went, "started", Some("delete"), &format!("{region}/{what}"));
-        let drained = at(&went, "drained", None, region);
-        assert!(done(&format!("route53.record/shop.{ZONE}")) < drained);
-        for what in [
-            "ecs.service/api",
-            "applicationautoscaling.scalable_target/service/api",
-            "elasticloadbalancingv2.listener/api-https",
-            "elasticloadbalancingv2.load_balancer/api",
-            "elasticloadbalancingv2.target_group/api",
-        ] {
-            assert!(drained < began(what), "{what}");
-        }
-        assert!(done("applicationautoscaling.scalable_target/service/api") < began("ecs.service/api"));
-        assert!(done("ecs.service/api") < began("iam.role/api-task"));
-        assert!(done("elasticloadbalancingv2.listener/api-https") < began("acm.certificate/api"));
+        assert!(done(&format!("route53.record/shop.{ZONE}")) < at(&went, "drained", None, region));
     }
+    goes_in_order(&went);
     for region in [US, EU] {
         assert_eq!(block_on(Aws::new(&place.account, region).leftovers()), Vec::<String>::new());
     }
@@ -87,6 +122,42 @@ fn a_stack_comes_in_order_and_goes_in_order() {
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();
     place.destroy("shop");
+}
+
+/// Killed after the records went and before clients have let go: nobody knows any more when that was, so the next run waits again.
+#[test]
+fn a_run_killed_while_it_drains_is_followed_by_one_that_drains_again() {
+    let place = Place::with(&file("shop", &[US, EU], "api:1"));
+    let home = Aws::new(&place.account, US);
+    block_on(home.make_zone(ZONE));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+
+    let mut command = place.command(&[&DESTROY[..], &["--no-sweep", "--format", "json"]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut draining, mut records) = (0, 0);
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let is_record = event["address"].as_str().is_some_and(|address| address.contains("/route53.record/"));
+        records += usize::from(is_record && event["type"] == "done");
+        // A region says so first when its drain begins, which is after INSYNC.
+        draining += usize::from(event["type"] == "draining");
+        assert_ne!(event["type"], "drained", "it was too late to kill it");
+        if draining > 0 && records == 2 {
+            child.kill().unwrap();
+            break;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), None, "it was killed");
+    let left = block_on(home.names());
+    assert!(!left.iter().any(|name| name.contains("mrctl/shop/us-east-1") || name.contains("mrctl/shop/eu-west-1")), "{left:?}");
+    assert!(block_on(home.leftovers()).iter().any(|id| id.ends_with(": shop-api")), "the load balancer is there");
+
+    let went = events(&place, &DESTROY);
+    assert!(!went.iter().any(|event| event["address"].as_str().is_some_and(|address| address.contains("/route53.record/"))));
+    goes_in_order(&went);
+    for region in [US, EU] {
+        assert_eq!(block_on(Aws::new(&place.account, region).leftovers()), Vec::<String>::new());
+    }
 }
 
 /// A region that joins is built beside the others and touches them only where it must; one that leaves is drained first.

@@ -4,7 +4,10 @@ mod chance;
 use std::path::Path;
 
 use chance::{REGIONS, topology};
-use mrctl::{topology::load, view};
+use mrctl::{
+    topology::{Certificate, Model, load},
+    view,
+};
 
 use crate::support::{
     aws::{Aws, block_on},
@@ -39,15 +42,34 @@ fn every_valid_file_is_built_and_removed() {
         if let Some(account) = &model.account {
             place.account.clone_from(account);
         }
-        place.write(bytes);
+        let (text, certificates) = with_certificates(&place, &model, String::from_utf8(bytes.clone()).unwrap());
+        place.write(text);
         if let Some(dns) = model.dns.as_ref().filter(|dns| !dns.zone.create) {
             block_on(Aws::new(&place.account, "us-east-1").make_zone(&dns.zone.name));
         }
         place.expect(0, &["apply", "--yes", "--no-sweep"]);
         place.is_converged();
         place.destroy(&model.stack);
+        for (region, arn) in &certificates {
+            block_on(Aws::new(&place.account, region).certificates.delete_certificate().certificate_arn(arn).send()).unwrap();
+        }
         nothing_is_left(&place);
     });
+}
+
+/// Makes the certificates that a file takes for granted and puts their ARNs in it; gives region and ARN of each.
+fn with_certificates(place: &Place, model: &Model, mut text: String) -> (String, Vec<(String, String)>) {
+    let members = model.services.values().flat_map(|service| &service.members);
+    let mut made = Vec::new();
+    for (region, member) in members {
+        let Certificate::Arn(named) = &member.certificate else { continue };
+        let ask = Aws::new(&place.account, region.as_str()).certificates.request_certificate().domain_name("own.example.com");
+        let arn = block_on(ask.send()).unwrap().certificate_arn.unwrap();
+        assert!(text.contains(named), "{named}");
+        text = text.replace(named, &arn);
+        made.push((region.to_string(), arn));
+    }
+    (text, made)
 }
 
 /// What the other tests take for "nothing is left" does see what is there.
@@ -58,9 +80,9 @@ fn what_is_left_is_seen() {
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     let left = block_on(Aws::new(&place.account, "eu-west-1").leftovers());
     // VPC, subnets, gateway, route tables, tables; then address, NAT gateway, group, endpoints and peering; then the targets and
-    // the policies of one table and its index; then the groups of the service, what scales it, load balancer, target group,
-    // certificate, cluster, task definition, log group and its two roles.
-    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 6 + 2, "{left:#?}");
+    // the policies of one table and its index; then the groups of the service, what scales it, load balancer with two listeners,
+    // target group, certificate, cluster with a service, task definition, log group and its two roles.
+    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 3 + 2 + 2 + 2 + 2, "{left:#?}");
 }
 
 /// Each is built, then turned into another one of the same name, then removed.

@@ -15,20 +15,20 @@ use tokio::{
 
 use super::{
     Doing, Event,
-    settle::{Pauses, Voice, readable, until_gone, until_ready},
+    settle::{Pauses, Voice, until_gone, until_ready},
 };
 use crate::{
     plan::{Action, Plan, Step, all_of, loses, other_stack, protections},
     resource::{
         Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want,
-        doc::{diff, links, resolve},
+        doc::{diff, links, resolve}, readable,
     },
 };
 
 /// How long AWS may take to let a new thing be referred to: five minutes for EC2, RDS and ELB.
 const PROPAGATION: Duration = Duration::from_secs(300);
 /// How long a read that AWS limits is repeated.
-const LOOKING: Duration = Duration::from_secs(60);
+pub(super) const LOOKING: Duration = Duration::from_secs(60);
 /// How often a create with an unclear answer is tried when nothing is found of it, and a change that is said to be made already.
 const UNCLEAR_ATTEMPTS: u32 = 4;
 
@@ -71,11 +71,22 @@ impl Work<'_> {
         self.kinds.get(&addr.kind).map(|kind| &**kind)
     }
 
-    /// Everything of a kind in a scope, read anew. A read that AWS limits is tried again: it says nothing about what is there.
+    /// Everything of a kind in a scope, read anew.
     async fn observe(&self, kind: &dyn AnyKind, cx: &Cx) -> Result<Vec<Found<Doc>>, Fault> {
+        self.read(kind, cx, None).await
+    }
+
+    /// Everything of a kind in a scope, or what stands at one address under an id. A read that AWS limits is tried again: it says
+    /// nothing about what is there.
+    async fn read(&self, kind: &dyn AnyKind, cx: &Cx, one: Option<(&Addr, &str)>) -> Result<Vec<Found<Doc>>, Fault> {
         let (mut pauses, until) = (Pauses::new(kind.traits().patience, &self.timing), Instant::now() + LOOKING);
         loop {
-            match kind.observe(&cx.afresh()).await {
+            let cx = cx.afresh();
+            let answer = match one {
+                Some((addr, id)) => kind.look_at(&cx, addr, id).await,
+                None => kind.observe(&cx).await,
+            };
+            match answer {
                 Err(fault) if matches!(fault.class, Class::Throttled | Class::Contention) && Instant::now() < until => pauses.pause().await,
                 answer => return answer,
             }
@@ -84,12 +95,38 @@ impl Work<'_> {
 
     /// What is at an address now, read anew.
     async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
-        let found = self.observe(kind, cx).await?;
+        self.only_one(addr, self.read(kind, cx, None).await?)
+    }
+
+    /// The same, where AWS's identifier of it is known.
+    async fn look_at(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, id: &str) -> Result<Option<Found<Doc>>, Fault> {
+        self.only_one(addr, self.read(kind, cx, Some((addr, id))).await?)
+    }
+
+    fn only_one(&self, addr: &Addr, found: Vec<Found<Doc>>) -> Result<Option<Found<Doc>>, Fault> {
         let mut here: Vec<_> = found.into_iter().filter(|found| self.is_at(found, addr)).collect();
         if here.len() > 1 {
             return Err(Fault::new("looking for it", Class::Invalid, all_of(addr, &here)));
         }
         Ok(here.pop())
+    }
+
+    /// What is at an address where AWS says that something is ready: its other reads may lag behind that, so that nothing found
+    /// is no answer before time has passed.
+    async fn look_until_there(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, id: &str, doing: Doing) -> Result<Found<Doc>, Fault> {
+        let most = self.timing.longest_absence.map_or(PROPAGATION, |longest| longest.min(PROPAGATION));
+        let (mut pauses, mut voice) = (Pauses::new(kind.traits().patience, &self.timing), Voice::new(self, addr, doing));
+        loop {
+            if let Some(found) = self.look_at(kind, cx, addr, id).await? {
+                return Ok(found);
+            }
+            if voice.elapsed() > most {
+                let message = format!("`{id}` is there, and after {} it cannot be read whole yet", readable(voice.elapsed()));
+                return Err(Fault::new(format!("reading {addr}"), Class::Unclear, message));
+            }
+            voice.tell("there, and not readable yet");
+            pauses.pause().await;
+        }
     }
 
     /// Reads by tag lag behind creates: what an earlier run made a moment ago may only be visible now.
@@ -140,10 +177,8 @@ impl Work<'_> {
                 if !traits.unfinished {
                     return Ok(Left::Exists { id, outputs });
                 }
-                match self.look(kind, &cx, &step.addr).await? {
-                    Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await,
-                    None => Ok(Left::Exists { id, outputs }),
-                }
+                let found = self.look_until_there(kind, &cx, &step.addr, &id, Doing::Creating).await?;
+                self.bring_in_line(kind, &cx, found, want, Doing::Creating, &[]).await
             }
             Created::WasThere(found) => self.bring_in_line(kind, &cx, *found, want, Doing::Creating, &[]).await,
         }
@@ -201,7 +236,7 @@ impl Work<'_> {
         let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
         let found = step.found.as_ref().ok_or_else(|| Fault::bug("nothing to wait for"))?;
         until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Waiting).await?;
-        match self.look(kind, &cx, &step.addr).await? {
+        match self.look_at(kind, &cx, &step.addr, &found.id).await? {
             Some(found) => self.bring_in_line(kind, &cx, found, want, Doing::Waiting, &step.changes).await,
             None => Err(Fault::new(format!("reading {}", step.addr), Class::NotFound, "it was there and is not any more")),
         }
@@ -211,7 +246,7 @@ impl Work<'_> {
         let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
         let found = step.found.clone().ok_or_else(|| Fault::bug("nothing to change"))?;
         if doing == Doing::Adopting {
-            self.look(kind, &cx, &step.addr).await?.map_or(Ok(()), |now| not_taken(&now, want))?;
+            self.look_at(kind, &cx, &step.addr, &found.id).await?.map_or(Ok(()), |now| not_taken(&now, want))?;
             // Only tags are written; whatever else differs is the next plan's business.
             self.update(kind, &cx, &found, want, step.changes.clone(), doing).await?;
             return Ok(Left::Exists { id: found.id, outputs: found.outputs });
@@ -233,9 +268,10 @@ impl Work<'_> {
         let (traits, mut began, mut last) = (kind.traits(), Instant::now(), None);
         let (mut pauses, mut voice) = (Pauses::new(traits.patience, &self.timing), Voice::new(self, &want.addr, doing));
         self.note(&want.addr, &found.id);
-        if matches!(found.life, Life::Making(_)) {
+        let can_begin = traits.yields && !diff(&found.spec, &want.spec).is_empty();
+        if matches!(found.life, Life::Making(_)) && !can_begin {
             until_ready(self, kind, cx, &want.addr, &found.id, doing).await?;
-            found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
+            found = self.look_until_there(kind, cx, &want.addr, &found.id, doing).await?;
         }
         loop {
             if let Life::Broken(now) = &found.life {
@@ -266,16 +302,13 @@ impl Work<'_> {
             if !traits.unfinished {
                 return Ok(Left::Exists { id: found.id, outputs });
             }
-            match self.look(kind, cx, &want.addr).await? {
-                Some(again) => found = again,
-                None => return Ok(Left::Exists { id: found.id, outputs }),
-            }
+            found = self.look_until_there(kind, cx, &want.addr, &found.id, doing).await?;
             // What was set reads back late (field guide 2.1 item 5): it is not set again before a second look.
             let left = diff(&found.spec, &want.spec);
             if !left.is_empty() && last.as_ref() == Some(&left) {
                 voice.tell(&format!("not read back yet: {}", paths(&left)));
                 pauses.pause().await;
-                found = self.look(kind, cx, &want.addr).await?.unwrap_or(found);
+                found = self.look_at(kind, cx, &want.addr, &found.id).await?.unwrap_or(found);
             }
         }
     }
@@ -298,13 +331,20 @@ impl Work<'_> {
             let was_done = fault.class == Class::Exists && attempt < UNCLEAR_ATTEMPTS;
             let repeat =
                 was_done || matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
-            if !repeat || voice.elapsed() > patience.ready {
+            let until = if fault.class == Class::NotFound { PROPAGATION.min(patience.ready) } else { patience.ready };
+            if !repeat || voice.elapsed() > until {
                 return Err(fault);
             }
             voice.tell(&fault.to_string());
+            let missing = Some(fault.clone()).filter(|fault| fault.class == Class::NotFound);
             self.retry(&want.addr, fault, attempt, &mut pauses).await;
             // Part of it may have been done: only what still differs is sent again.
-            if let Ok(Some(again)) = self.look(kind, cx, &want.addr).await {
+            let now = self.look_at(kind, cx, &want.addr, &found.id).await;
+            if let (Ok(None), Some(missing), Doing::Updating | Doing::Adopting) = (&now, missing, doing) {
+                // It was there when the plan was made, and both say that it went since: there is nothing to change.
+                return Err(missing);
+            }
+            if let Ok(Some(again)) = now {
                 not_taken(&again, want)?;
                 let left = diff(&again.spec, &want.spec);
                 // What began to differ since is the next plan's business where the data guard has a say in it.
@@ -332,6 +372,7 @@ impl Work<'_> {
                 until_gone(self, kind, &cx, &step.addr, &found.id).await?;
                 return Ok(Left::Nothing);
             }
+            Life::Making(_) if kind.traits().yields => {}
             // Most things cannot be deleted before AWS has finished making them; one that breaks instead can.
             Life::Making(_) => match until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Deleting).await {
                 Ok(_) => {}
@@ -407,9 +448,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Why a region is not healthy in its new form; nothing when it is.
-    pub(super) async fn unhealthy(&self, addrs: &[Addr]) -> Vec<String> {
-        let mut why = Vec::new();
+    /// Whether a region is healthy in its new form.
+    pub(super) async fn health(&self, addrs: &[Addr]) -> Health {
+        let mut seen = Health::default();
         for addr in addrs {
             let cx = self.cx.at(&addr.scope);
             let health = async {
@@ -421,11 +462,28 @@ impl Work<'_> {
             };
             match health.await {
                 Ok(Ok(())) => {}
-                Ok(Err(reason)) => why.push(format!("{addr}: {reason}")),
-                Err(fault) => why.push(format!("{addr}: {fault}")),
+                Ok(Err(reason)) => seen.sick.push(format!("{addr}: {reason}")),
+                Err(fault) if matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention) => {
+                    seen.unread.push(format!("{addr}: {fault}"));
+                }
+                Err(fault) => seen.sick.push(format!("{addr}: {fault}")),
             }
         }
-        why
+        seen
+    }
+}
+
+/// What keeps a gate shut.
+#[derive(Default)]
+pub(super) struct Health {
+    pub sick: Vec<String>,
+    /// What could not be read now, which says nothing about it.
+    pub unread: Vec<String>,
+}
+
+impl Health {
+    pub(super) fn why(self) -> Vec<String> {
+        [self.sick, self.unread].concat()
     }
 }
 

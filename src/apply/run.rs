@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Doing, Event, Outcome, Stamped, Stop, Tally,
-    operation::{Left, Work},
+    operation::{LOOKING, Left, Work},
 };
 use crate::{
     plan::{Action, Op, Plan, Step},
@@ -207,7 +207,7 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        let why = work.unhealthy(&addrs).await;
+        let why = work.health(&addrs).await.why();
         if why.is_empty() {
             break;
         }
@@ -223,7 +223,7 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
         work.say(Event::GateBaking { region: region.clone(), bake: options.bake });
         sleep(options.bake).await;
         // A region that fell over while it baked is not one to follow with the next.
-        let why = work.unhealthy(&addrs).await;
+        let why = fell_over(work, region, &addrs, began).await;
         if !why.is_empty() {
             work.say(Event::GateFailed { region: region.clone(), why, elapsed: began.elapsed() });
             return Ended::GateShut;
@@ -231,6 +231,19 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
     }
     work.say(Event::GateOpen { region: region.clone(), elapsed: began.elapsed() });
     Ended::Passed
+}
+
+/// Why a region is not healthy after it baked; nothing when it is. One answer that AWS did not give is no reason: it is asked for again.
+async fn fell_over(work: &Work<'_>, region: &Region, addrs: &[Addr], began: Instant) -> Vec<String> {
+    let until = Instant::now() + LOOKING;
+    loop {
+        let health = work.health(addrs).await;
+        if !health.sick.is_empty() || health.unread.is_empty() || Instant::now() >= until {
+            return health.why();
+        }
+        work.say(Event::GateWaiting { region: region.clone(), now: health.why(), elapsed: began.elapsed() });
+        sleep(work.timing.longest_pause_between_looks.unwrap_or(Duration::from_secs(5))).await;
+    }
 }
 
 /// The state of a run.

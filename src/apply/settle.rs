@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Doing, Event, operation::Work};
-use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status, Timing};
+use crate::resource::{Addr, AnyKind, Class, Cx, Fault, Outputs, Patience, Status, Timing, readable};
 
 /// What was being done when a wait ended badly.
 const READY: &str = "waiting until it is ready";
@@ -138,10 +138,4 @@ async fn ask(kind: &dyn AnyKind, cx: &Cx, addr: &Addr, id: &str) -> Result<Optio
         Err(fault) if fault.class == Class::NotFound => Ok(Some(Status::Gone)),
         Err(fault) => Err(fault),
     }
-}
-
-/// A duration for the reader: `4 s`, `2 min 5 s`.
-pub(super) fn readable(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
 }

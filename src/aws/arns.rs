@@ -26,6 +26,13 @@ impl Arns {
         [self.here("dynamodb", &format!("table/{name}")), self.here("dynamodb", &format!("table/{name}/index/*"))]
     }
 
+    /// What a key policy calls a service of AWS here (KMS developer guide, "kms:ViaService").
+    #[must_use]
+    pub fn via(&self, service: &str) -> String {
+        let end = if self.partition == "aws-cn" { ".cn" } else { "" };
+        format!("{service}.{}.amazonaws.com{end}", self.region)
+    }
+
     /// The streams of a log group.
     #[must_use]
     pub fn log_streams(&self, group: &str) -> String {

@@ -1,10 +1,10 @@
-//! What the kinds of ECS share: tags, one read of the services of a region, and what a deployment says of itself.
+//! What the kinds of ECS share: tags, names, and one read of the services of a region.
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use aws_sdk_ecs::types::{self, DeploymentRolloutState, ServiceField};
+use aws_sdk_ecs::types::{self, ServiceField};
 use aws_smithy_types::retry::RetryConfig;
 
 use super::errors::{fault, maybe};
@@ -15,8 +15,6 @@ use crate::resource::{
 
 /// DescribeServices takes so many names (field guide 7.3 item 1).
 const AT_ONCE: usize = 10;
-/// How many of a service's events are worth showing.
-const EVENTS: usize = 5;
 
 /// For `config_override` on RegisterTaskDefinition, which has no token: sent twice it makes two revisions.
 #[must_use]
@@ -66,8 +64,8 @@ pub fn name_of(stack: &str, service: &str) -> String {
     format!("{stack}-{service}")
 }
 
-/// Every service in our cluster of this region that is not gone, asked once an observation. The names of the file are among those
-/// asked for: a list of ECS lags, and leaves out what is draining.
+/// Every service in our cluster of this region that is not gone, asked once an observation. A list of ECS lags, and leaves out what
+/// is draining: the names of the file are among those asked for, and those of the stack's families, which stay longer than a service.
 ///
 /// # Errors
 /// What AWS refused.
@@ -84,7 +82,8 @@ async fn read_services(cx: &Cx) -> Result<Vec<types::Service>, Fault> {
     };
     let listed = listed.iter().filter_map(|arn| arn.rsplit('/').next()).map(str::to_owned);
     let ours = cx.model.services.iter().filter(|(_, service)| service.members.contains_key(region));
-    let names: BTreeSet<String> = ours.map(|(key, _)| name_of(&cx.owner.stack, key)).chain(listed).collect();
+    let mut names: BTreeSet<String> = ours.map(|(key, _)| name_of(&cx.owner.stack, key)).chain(listed).collect();
+    names.extend(families(cx).await?.iter().cloned());
     let names: Vec<String> = names.into_iter().collect();
     let mut services = Vec::new();
     for some in names.chunks(AT_ONCE) {
@@ -98,6 +97,21 @@ async fn read_services(cx: &Cx) -> Result<Vec<types::Service>, Fault> {
     Ok(services)
 }
 
+/// The families of this stack's task definitions, by the beginning of their names: those of services that have gone from the file
+/// are among them. Asked once an observation.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn families(cx: &Cx) -> Result<Arc<Vec<String>>, Fault> {
+    let region = cx.region()?;
+    let ask = || async {
+        let ask = cx.fleet.region(region).ecs.list_task_definition_families().family_prefix(name_of(&cx.owner.stack, ""));
+        let pages = ask.into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitionFamilies"))
+    };
+    cx.memo.once(format!("ecs:ListTaskDefinitionFamilies/{region}"), ask).await
+}
+
 /// One service as it is now; nothing when it is not there.
 ///
 /// # Errors
@@ -106,32 +120,4 @@ pub async fn service(cx: &Cx, name: &str) -> Result<Option<types::Service>, Faul
     let ask = cx.fleet.region(cx.region()?).ecs.describe_services().cluster(cluster_of(&cx.owner.stack)).services(name);
     let seen = maybe(ask.include(ServiceField::Tags).send().await.map_err(fault("ecs:DescribeServices")))?;
     Ok(seen.and_then(|seen| seen.services?.pop()).filter(|service| service.status() != Some("INACTIVE")))
-}
-
-/// The deployment that a service is on, or on its way to.
-#[must_use]
-pub fn primary(service: &types::Service) -> Option<&types::Deployment> {
-    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
-}
-
-/// A deployment that ECS has given up on.
-#[must_use]
-pub fn is_failed(deployment: &types::Deployment) -> bool {
-    deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
-}
-
-/// Why a deployment failed, in AWS's words, with the last events of its service: the cause stands there and nowhere else
-/// (field guide 7.3 item 9).
-#[must_use]
-pub fn why_failed(service: &types::Service, deployment: Option<&types::Deployment>) -> String {
-    let reason = deployment.and_then(|deployment| deployment.rollout_state_reason()).filter(|reason| !reason.is_empty());
-    let mut said = vec![reason.unwrap_or("the deployment failed and ECS gave no reason").to_owned()];
-    said.extend(service.events().iter().take(EVENTS).filter_map(|event| event.message()).map(str::to_owned));
-    said.join("; ")
-}
-
-/// `NAME:REVISION` of the ARN of a task definition, for the reader.
-#[must_use]
-pub fn revision(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

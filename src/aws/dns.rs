@@ -11,7 +11,12 @@ use aws_sdk_route53::{
 };
 
 pub use super::zone::described;
-use super::{Fleet, errors::fault, hedge::first_of, zone::SetKey};
+use super::{
+    Fleet,
+    errors::{fault, maybe},
+    hedge::first_of,
+    zone::SetKey,
+};
 use crate::resource::{
     Addr, Cx, Fault, Memo, Region,
     names::hash,
@@ -38,8 +43,8 @@ pub fn desk(cx: &Cx) -> Region {
     }
 }
 
-/// The regions whose clients may be asked, best first.
-fn desks(cx: &Cx) -> Vec<Region> {
+/// The regions whose clients may be asked for what has no region, best first.
+pub(super) fn desks(cx: &Cx) -> Vec<Region> {
     let mut all = vec![desk(cx)];
     let others = cx.model.regions.keys().filter(|region| cx.regions.is_empty() || cx.regions.contains(*region));
     all.extend(others.filter(|region| **region != all[0]).cloned().collect::<Vec<_>>());
@@ -51,8 +56,16 @@ async fn read<T, F>(fleet: &Fleet, desks: &[Region], ask: impl Fn(Client) -> F) 
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    let ask = &ask;
-    first_of(desks, |region| async move { ask(fleet.route53(&region).await).await }).await
+    let (ask, first) = (&ask, desks.first());
+    // A turn is taken for the question, and another one only where the first region hangs: waiting for a turn is no silence.
+    fleet.dns_turn().await;
+    let asked = |region: Region| async move {
+        if Some(&region) != first {
+            fleet.dns_turn().await;
+        }
+        ask(fleet.region(&region).route53).await
+    };
+    first_of(desks, asked).await
 }
 
 /// A name as it stands in a topology: lower case, without escapes (`\052` is `*`) and without the dot at the end.
@@ -178,6 +191,18 @@ pub async fn own_zones(cx: &Cx) -> Result<Vec<HostedZone>, Fault> {
     Ok(named.iter().filter(|zone| is_public(zone)).cloned().collect())
 }
 
+/// The zones that records of this stack are in wherever else is searched: the topology's, and those that mrctl made for the stack,
+/// whether a topology still has a section `dns` or not.
+async fn known_zones(cx: &Cx) -> Result<Vec<HostedZone>, Fault> {
+    let (mut known, all) = (own_zones(cx).await?, all_zones(cx).await?);
+    for made in all.iter().filter(|zone| is_of_stack(&cx.owner.stack, zone.caller_reference())) {
+        if !known.iter().any(|zone| zone.id() == made.id()) {
+            known.push(made.clone());
+        }
+    }
+    Ok(known)
+}
+
 /// Every zone of the account.
 ///
 /// # Errors
@@ -257,14 +282,14 @@ pub async fn elsewhere(cx: &Cx) -> Result<Arc<Elsewhere>, Fault> {
         if !cx.sweeps {
             return Ok(Elsewhere::default());
         }
-        let (own, all) = match (own_zones(cx).await, all_zones(cx).await) {
-            (Ok(own), Ok(all)) => (own, all),
+        let (known, all) = match (known_zones(cx).await, all_zones(cx).await) {
+            (Ok(known), Ok(all)) => (known, all),
             (Err(fault), _) | (_, Err(fault)) => {
                 return Ok(Elsewhere { searched: Vec::new(), not_searched: vec![fault.to_string()] });
             }
         };
         let mut others: Vec<&HostedZone> =
-            all.iter().filter(|zone| is_public(zone) && !own.iter().any(|named| bare(named.id()) == bare(zone.id()))).collect();
+            all.iter().filter(|zone| is_public(zone) && !known.iter().any(|known| bare(known.id()) == bare(zone.id()))).collect();
         others.sort_by_key(|zone| (pages(zone), plain(zone.name()), zone.id().to_owned()));
         let (mut elsewhere, mut left) = (Elsewhere::default(), PAGES);
         for zone in others {
@@ -287,13 +312,14 @@ fn pages(zone: &HostedZone) -> i64 {
     (sets + SETS_AT_ONCE - 1) / SETS_AT_ONCE
 }
 
-/// Every record set of this stack with the id of its zone: in the zone that the topology names, and wherever else was searched.
+/// Every record set of this stack with the id of its zone: in the zone that the topology names, in those that mrctl made, and
+/// wherever else was searched.
 ///
 /// # Errors
-/// What AWS refused about the zone that the topology names.
+/// What AWS refused about these zones.
 pub async fn sets_of_stack(cx: &Cx) -> Result<Vec<(String, ResourceRecordSet)>, Fault> {
-    let own = own_zones(cx).await?;
-    let mut zones: Vec<String> = own.iter().map(|zone| bare(zone.id()).to_owned()).collect();
+    let known = known_zones(cx).await?;
+    let mut zones: Vec<String> = known.iter().map(|zone| bare(zone.id()).to_owned()).collect();
     zones.extend(elsewhere(cx).await?.searched.iter().cloned());
     let prefix = set_prefix(&cx.owner.stack);
     let mut found = Vec::new();
@@ -352,24 +378,38 @@ pub async fn health_checks(cx: &Cx) -> Result<Arc<Vec<HealthCheck>>, Fault> {
     cx.memo.once("route53:ListHealthChecks".to_owned(), ask).await
 }
 
-/// The marks of health checks or zones, by their ids.
+/// The marks of health checks or zones, by their ids; without those that went in the meantime.
 ///
 /// # Errors
 /// What AWS refused.
 pub async fn marks(cx: &Cx, of: TagResourceType, ids: &[&str]) -> Result<BTreeMap<String, Marks>, Fault> {
-    let (mut all, desks) = (BTreeMap::new(), desks(cx));
+    let mut all = BTreeMap::new();
     for some in ids.chunks(TAGS_AT_ONCE) {
-        let seen = read(&cx.fleet, &desks, |client| {
-            let ask = client.list_tags_for_resources().resource_type(of.clone());
-            let ask = ask.set_resource_ids(Some(some.iter().map(|id| (*id).to_owned()).collect()));
-            async move { ask.send().await.map_err(fault("route53:ListTagsForResources")) }
-        });
-        for set in seen.await?.resource_tag_sets {
-            let tags = set.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
-            all.insert(set.resource_id().unwrap_or_default().to_owned(), owner::read(tags));
+        match maybe(marks_of(cx, &of, some).await)? {
+            Some(marks) => all.extend(marks),
+            // One that is gone fails the whole call (Route 53 API reference, "ListTagsForResources").
+            None => {
+                for id in some {
+                    all.extend(maybe(marks_of(cx, &of, &[*id]).await)?.into_iter().flatten());
+                }
+            }
         }
     }
     Ok(all)
+}
+
+async fn marks_of(cx: &Cx, of: &TagResourceType, ids: &[&str]) -> Result<BTreeMap<String, Marks>, Fault> {
+    let desks = desks(cx);
+    let seen = read(&cx.fleet, &desks, |client| {
+        let ask = client.list_tags_for_resources().resource_type(of.clone());
+        let ask = ask.set_resource_ids(Some(ids.iter().map(|id| (*id).to_owned()).collect()));
+        async move { ask.send().await.map_err(fault("route53:ListTagsForResources")) }
+    });
+    let read = seen.await?.resource_tag_sets.into_iter().map(|set| {
+        let tags = set.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+        (set.resource_id().unwrap_or_default().to_owned(), owner::read(tags))
+    });
+    Ok(read.collect())
 }
 
 /// Sets and removes tags of a health check or a zone until it carries the wanted ones.
@@ -426,6 +466,21 @@ mod tests {
         assert_eq!(plain("a\\134b.example.com."), "a\\b.example.com");
         assert_eq!(plain("odd\\9"), "odd\\9");
         assert_eq!(addressed("*.example.com"), "_wildcard.example.com");
+    }
+
+    /// Waiting for a turn is no silence: a queue of questions would ask each of them of every region.
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_waits_for_its_turn_is_one_call() {
+        let timing = crate::resource::Timing { dns_every: std::time::Duration::from_secs(10), ..crate::resource::Timing::of(false) };
+        let fleet = Fleet::offline().with_timing(timing);
+        let desks = ["us-east-1", "eu-west-1", "ap-southeast-2"].map(Region::new);
+        let began = tokio::time::Instant::now();
+        let mut answered = Vec::new();
+        for _ in 0..5 {
+            read(&fleet, &desks, |_| async { Ok(()) }).await.unwrap();
+            answered.push(began.elapsed().as_secs());
+        }
+        assert_eq!(answered, [0, 0, 10, 20, 30]);
     }
 
     #[test]

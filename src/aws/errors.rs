@@ -241,11 +241,14 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     if is("LimitExceededException") {
         return limit_of(op, message);
     }
+    if is("ValidationException") && op.starts_with("application-autoscaling:") && SCALED_LATER.iter().any(|text| message.contains(text)) {
+        return Class::Contention;
+    }
     if is("ValidationException") {
         return validation(message);
     }
     if op.starts_with("ecs:")
-        && let Some(class) = containers(code, message)
+        && let Some(class) = containers(op, code, message)
     {
         return class;
     }
@@ -307,7 +310,7 @@ fn validation(message: &str) -> Class {
 
 /// ECS says most things with two codes, `InvalidParameterException` and `ClientException`, and only its text tells them apart; it
 /// also answers "not there" without a code of that name (field guide 5 item 5, 7.1 items 3 and 6, 7.3 items 2, 3 and 6).
-fn containers(code: &str, message: &str) -> Option<Class> {
+fn containers(op: &str, code: &str, message: &str) -> Option<Class> {
     let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
     match code {
         "ClusterContainsServicesException"
@@ -315,6 +318,8 @@ fn containers(code: &str, message: &str) -> Option<Class> {
         | "ClusterContainsContainerInstancesException"
         | "ClusterContainsCapacityProviderException" => Some(Class::InUse),
         "UpdateInProgressException" => Some(Class::Contention),
+        // It is on its way out already, or gone.
+        "ServiceNotActiveException" if op == "ecs:DeleteService" => Some(Class::NotFound),
         "InvalidParameterException" | "ClientException" if says(&["was not idempotent"]) => Some(Class::Exists),
         "InvalidParameterException" | "ClientException" if says(&NOT_YET) => Some(Class::Contention),
         "InvalidParameterException" | "ClientException" if says(&NOT_THERE) => Some(Class::NotFound),
@@ -366,10 +371,15 @@ const NOT_YET: [&str; 6] = [
     "verify that the ECS service role being passed has the proper permissions",
     "does not have an associated load balancer",
     "while deployments are active",
-    "while it is scaled above 0",
+    // "… stopped while it is scaled above 0", "… while the primary deployment is scaled above 0".
+    "scaled above 0",
 ];
-/// What ECS says of task definitions that are not there.
-const NOT_THERE: [&str; 2] = ["Unable to describe task definition", "The specified task definition does not exist"];
+/// What Application Auto Scaling says while AWS still makes the service-linked role, and of a service that has just been made (field
+/// guide 7.4 item 3).
+const SCALED_LATER: [&str; 2] = ["Unable to assume IAM role", "ECS service doesn't exist"];
+/// What ECS says of task definitions that are not there, or were registered a moment ago.
+const NOT_THERE: [&str; 3] =
+    ["Unable to describe task definition", "The specified task definition does not exist", "TaskDefinition not found"];
 
 #[cfg(test)]
 mod tests {
@@ -386,6 +396,9 @@ mod tests {
         let draining = "Unable to Start a service that is still Draining.";
         let listener = "The target group with targetGroupArn arn does not have an associated load balancer.";
         let linked = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        let unlinked = "Unable to assume IAM role: arn:aws:iam::1:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService";
+        let unseen = "ECS service doesn't exist: service/shop/shop-api";
+        let above = "The service cannot be stopped while the primary deployment is scaled above 0.";
         let cases: &[(&str, &str, &str, u16, Class)] = &[
             ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
             ("ec2:CreateSubnet", "InvalidSubnetId.NotFound", "", 400, Class::NotFound),
@@ -428,6 +441,9 @@ mod tests {
             ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "", 400, Class::NotFound),
             ("application-autoscaling:PutScalingPolicy", "FailedResourceAccessException", "", 400, Class::Contention),
             ("application-autoscaling:RegisterScalableTarget", "ConcurrentUpdateException", "", 500, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ValidationException", unlinked, 400, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ValidationException", unseen, 400, Class::Contention),
+            ("application-autoscaling:RegisterScalableTarget", "ValidationException", "Maximum capacity", 400, Class::Invalid),
             ("dynamodb:UpdateTimeToLive", "ValidationException", often, 400, Class::Blocked(None)),
             ("logs:CreateLogGroup", "LimitExceededException", busy, 400, Class::Limit),
             ("dynamodb:DeleteTable", "ValidationException", source, 400, Class::Blocked(None)),
@@ -454,6 +470,12 @@ mod tests {
             ("ecs:DescribeServices", "ClusterNotFoundException", "", 400, Class::NotFound),
             ("ecs:DescribeTaskDefinition", "ClientException", "Unable to describe task definition.", 400, Class::NotFound),
             ("ecs:RegisterTaskDefinition", "ClientException", "No Fargate configuration exists", 400, Class::Invalid),
+            ("ecs:CreateService", "ClientException", "TaskDefinition not found.", 400, Class::NotFound),
+            ("ecs:UpdateService", "InvalidParameterException", "TaskDefinition not found.", 400, Class::NotFound),
+            ("ecs:DeleteService", "ServiceNotActiveException", "Service was not ACTIVE.", 400, Class::NotFound),
+            ("ecs:UpdateService", "ServiceNotActiveException", "Service was not ACTIVE.", 400, Class::Invalid),
+            ("ecs:DeleteService", "ServiceNotFoundException", "", 400, Class::NotFound),
+            ("ecs:DeleteService", "InvalidParameterException", above, 400, Class::Contention),
             ("ecs:CreateService", "ServerException", "", 500, Class::Unclear),
             ("rds:DeleteDBSubnetGroup", "InvalidDBSubnetGroupStateFault", "", 400, Class::InUse),
             ("rds:DeleteDBClusterParameterGroup", "InvalidDBParameterGroupState", "", 400, Class::InUse),

@@ -165,8 +165,13 @@ impl Fleet {
 
     /// The client of Route 53 for a region, as soon as it takes another call: its limit is one for the account.
     pub async fn route53(&self, region: &Region) -> aws_sdk_route53::Client {
-        self.0.dns.turn(&Region::new("everywhere")).await;
+        self.dns_turn().await;
         self.region(region).route53
+    }
+
+    /// Waits until Route 53 takes another call from this account.
+    pub async fn dns_turn(&self) {
+        self.0.dns.turn(&Region::new("everywhere")).await;
     }
 
     /// What is under way in a hosted zone: one for all who change it in this run.

@@ -15,6 +15,13 @@ pub fn allow(actions: &[&str], resources: &[String]) -> Doc {
     normal(&json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
 }
 
+/// The same, only for what an AWS service does with the caller's rights: `services` are its names in `kms:ViaService`.
+#[must_use]
+pub fn allow_through(services: &[String], actions: &[&str], resources: &[String]) -> Doc {
+    let condition = json!({ "StringEquals": { "kms:ViaService": services } });
+    normal(&json!({ "Effect": "Allow", "Action": actions, "Resource": resources, "Condition": condition }))
+}
+
 /// The trust policy that lets one AWS service take on a role.
 #[must_use]
 pub fn trusted(service: &str) -> Unordered<Doc> {

@@ -1,7 +1,8 @@
 //! The sweep: where in the account this stack has something, also in regions that the file does not name (any more).
 //!
 //! Both answers are hints. The tagging index lags, shows what is gone and does not know every type; EC2's own tags know only
-//! EC2 (field guide 1.3). A hit makes a region worth observing, and observing confirms it.
+//! EC2 (field guide 1.3). A hit makes a region worth observing, and observing confirms it. What neither knows is found by names:
+//! records (`dns::regions_of_records`) and roles (`roles::regions_of_roles`).
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -84,7 +85,7 @@ pub struct Tagged {
 }
 
 impl Tagged {
-    /// Where it is: by its ARN, or, where that names no region (IAM), by the address it is marked with. The index of one region
+    /// Where it is: by its ARN, or, where that names no region, by the address it is marked with. The index of one region
     /// lists what belongs to none.
     fn region(&self, stack: &str) -> Option<Region> {
         match self.arn.split(':').nth(3) {

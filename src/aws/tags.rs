@@ -9,7 +9,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use super::errors::fault;
 use crate::resource::{
-    Addr, Cx, Fault, Tags,
+    Addr, Class, Cx, Fault, Tags,
     owner::{self, Marks, STACK},
 };
 
@@ -56,6 +56,18 @@ pub fn ours(cx: &Cx, kind: &str, tags: &[ec2::Tag]) -> Option<(Addr, Tags)> {
 #[must_use]
 pub fn addr_of(cx: &Cx, kind: &str, marks: &Marks) -> Option<Addr> {
     marks.addr_in(&cx.owner.stack).filter(|addr| &*addr.kind == kind && addr.scope == cx.scope).cloned()
+}
+
+/// Refuses to remove by its name what does not carry this stack's mark for that address any more: others may have taken the name
+/// since the plan was read.
+///
+/// # Errors
+/// It is not ours now.
+pub fn still_ours(op: &'static str, cx: &Cx, addr: &Addr, id: &str, marks: &Marks) -> Result<(), Fault> {
+    if marks.addr_in(&cx.owner.stack) == Some(addr) {
+        return Ok(());
+    }
+    Err(Fault::new(op, Class::Invalid, format!("`{id}` does not carry this stack's mark of {addr} any more; it is left alone")))
 }
 
 /// Whether an EC2 resource of that kind is this stack's in the scope that is looked at.

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use crate::{
     aws::{self, Fleet, facts, sweep},
-    kinds::route53::validation_record::validated_by_others,
+    kinds::route53::{hosted_zone::HostedZone, validation_record::validated_by_others},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
         existing, guard, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
     },
-    resource::{Addr, Class, Cx, Doc, Facts, Found, Kinds, Region, Scope},
+    resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope},
     topology::Model,
 };
 
@@ -137,11 +137,11 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
     let zone = model.dns.as_ref().filter(|_| !asked.destroy).map(|dns| dns.zone.name.as_str());
     let (mut unswept, seen) = (None, facts::read(&cx.fleet, &cx.memo, &regions, (named, zone)));
     let search = async {
-        let (search, named) = tokio::join!(search, aws::dns::regions_of_records(cx));
+        let (search, named, roles) = tokio::join!(search, aws::dns::regions_of_records(cx), aws::roles::regions_of_roles(cx));
         let (mut searched, fault) = search;
         unswept = fault;
-        // What Route 53 refused is told by those who read the records.
-        searched.hits.extend(named.unwrap_or_default());
+        // What Route 53 or IAM refused is told by those who read the records and the roles.
+        searched.hits.extend(named.unwrap_or_default().into_iter().chain(roles.unwrap_or_default()));
         searched
     };
     let (reading, mut observed) = tokio::join!(seen, observe(kinds, cx, &regions, search));
@@ -205,13 +205,13 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
         plan.findings.push(finding);
     }
     let mut facts = reading.facts();
-    plan.findings.extend(zones(model, cx, &reading, &mut facts).await);
+    plan.findings.extend(zones(model, cx, &reading, &observed, &mut facts).await);
     facts.found = observed.found.iter().map(|found| (found.addr.clone(), found.clone())).collect();
     Ok((facts, observed))
 }
 
 /// What there is to say about the zone of the topology, and about those that were searched for records it no longer has.
-async fn zones(model: &Model, cx: &Cx, reading: &facts::Reading, facts: &mut Facts) -> Vec<Finding> {
+async fn zones(model: &Model, cx: &Cx, reading: &facts::Reading, observed: &Observed, facts: &mut Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Ok(elsewhere) = aws::dns::elsewhere(cx).await
         && !elsewhere.not_searched.is_empty()
@@ -219,9 +219,23 @@ async fn zones(model: &Model, cx: &Cx, reading: &facts::Reading, facts: &mut Fac
         let message = format!("not searched for records of this stack: {}", elsewhere.not_searched.join(", "));
         findings.push(note("dns::not-searched", message));
     }
+    if let Some(zone) = model.dns.as_ref().map(|dns| &dns.zone).filter(|zone| !zone.create) {
+        let named = aws::dns::own_zones(cx).await.unwrap_or_default();
+        let made = named.iter().filter(|seen| aws::dns::is_of_stack(&model.stack, seen.caller_reference()));
+        findings.extend(made.map(|seen| {
+            let (name, id) = (&zone.name, aws::dns::bare(seen.id()));
+            let message = format!("this stack made the hosted zone {name} ({id}); the file calls it one that exists, so it is left alone");
+            note("dns::zone-kept", message)
+        }));
+    }
     let Some(Ok(named)) = &reading.hosted_zones else { return findings };
     let public: Vec<String> = named.iter().filter(|zone| zone.public).map(|zone| zone.id.clone()).collect();
-    let mut seen = dns::ZonesSeen { private: named.len() - public.len(), public, foreign: Vec::new() };
+    if observed.global_silence.is_some() {
+        // Whose a zone is cannot be said now; what would be made in it is held.
+        return findings;
+    }
+    let ours = observed.found.iter().filter(|found| *found.addr.kind == *HostedZone::NAME).map(|found| found.id.clone()).collect();
+    let mut seen = dns::ZonesSeen { private: named.len() - public.len(), public, ours, foreign: Vec::new() };
     if let Some(zone) = &mut facts.hosted_zone {
         // A zone that does not list is told by the kinds that read it.
         seen.foreign = aws::dns::foreign_records(cx, &zone.id).await.unwrap_or_default();

@@ -51,7 +51,7 @@ struct Loss {
 
 #[derive(Debug, Args)]
 struct Draining {
-    /// Do not wait until clients have let go of a region before what serves there is removed
+    /// Do not wait until clients have let go of a region before what serves there is removed; DNS lets go first all the same
     #[arg(long)]
     no_drain: bool,
 }

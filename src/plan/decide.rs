@@ -187,6 +187,8 @@ struct Known {
     /// Outputs of everything that stays what it is.
     outputs: BTreeMap<Addr, crate::resource::Outputs>,
     held: BTreeSet<Addr>,
+    /// Those of them of which nothing is there.
+    absent: BTreeSet<Addr>,
     decided: BTreeSet<Addr>,
     /// Outputs of what has to go before its successor is made: kind, scope, field and value.
     going: BTreeMap<(String, String, String, String), Addr>,
@@ -211,6 +213,9 @@ impl Known {
             }
             Action::Hold | Action::Leave => {
                 self.held.insert(step.addr.clone());
+                if step.found.is_none() {
+                    self.absent.insert(step.addr.clone());
+                }
             }
             Action::Create | Action::Replace | Action::Delete => {}
         }
@@ -256,10 +261,19 @@ fn wanted(
         let why = format!("it needs {held}, which cannot be decided now");
         return Step::hold(want, found, why);
     }
+    let comes_after = |held: &Addr| format!("it comes after {held}, which cannot be decided now");
     if let Some(held) = want.after.iter().find(|other| found.is_none() && known.held.contains(*other)) {
-        let why = format!("it comes after {held}, which cannot be decided now");
+        let why = comes_after(held);
         return Step::hold(want, found, why);
     }
+    if let [held, ..] = &want.after_any[..]
+        && found.is_none()
+        && want.after_any.iter().all(|other| known.held.contains(other))
+    {
+        let why = comes_after(held);
+        return Step::hold(want, found, why);
+    }
+    let absent = want.after.iter().find(|other| known.absent.contains(*other)).cloned();
     if let Some(missing) = refers.iter().find(|target| !known.decided.contains(*target)) {
         let why = Fault::bug(format!("{} refers to {missing}, which nobody wants", want.addr)).to_string();
         return Step::hold(want, found, why);
@@ -280,6 +294,11 @@ fn wanted(
             step.delete_first = step.action == Action::Replace;
         }
         step.found = Some(found);
+        // It works as it is: nothing leads to what is not there. Data changes in place whatever comes before it.
+        let waits = matches!(step.action, Action::Update | Action::Replace) && !asked.traits.data;
+        if let Some(absent) = absent.filter(|_| waits) {
+            (step.action, step.why, step.changes, step.waiting) = (Action::Hold, comes_after(&absent), Vec::new(), None);
+        }
     }
     step
 }
@@ -309,7 +328,8 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
             step.why = "the one before is still going".to_owned();
             step.waiting = Some(now.clone());
         }
-        Life::Making(now) => {
+        // What AWS changes at any time is compared at once: the change may be what it needs to become ready.
+        Life::Making(now) if !asked.traits.yields || changes.is_empty() => {
             step.action = Action::Keep;
             step.why = "it is being made".to_owned();
             step.waiting = Some(now.clone());
@@ -334,20 +354,26 @@ fn compare(asked: &Asked<'_>, step: &mut Step, found: &Found<Doc>, findings: &mu
             step.why = format!("AWS says {now}, and it will not recover by itself");
             step.changes = changes;
         }
-        Life::Ready if changes.is_empty() => {
+        Life::Making(_) | Life::Ready if changes.is_empty() => {
             step.action = Action::Keep;
             step.why = "it is as wanted".to_owned();
         }
-        Life::Ready if fixed.is_empty() => {
+        Life::Making(_) | Life::Ready if fixed.is_empty() => {
             step.action = Action::Update;
             step.why = "it differs".to_owned();
             step.changes = changes;
         }
-        Life::Ready => {
+        Life::Making(_) | Life::Ready => {
             step.action = Action::Replace;
             step.why = format!("AWS cannot change {} in place", paths(&fixed));
             step.changes = changes;
         }
+    }
+    if let Life::Making(now) = &found.life
+        && step.waiting.is_none()
+        && step.action != Action::Keep
+    {
+        step.why = format!("{}, while AWS says {now}", step.why);
     }
 }
 
@@ -377,6 +403,7 @@ fn unwanted(traits: &Traits, found: Found<Doc>) -> Step {
         };
     } else {
         match &found.life {
+            Life::Making(_) if traits.yields => {}
             Life::Making(now) | Life::Leaving(now) => step.waiting = Some(now.clone()),
             Life::Ready | Life::Broken(_) => {}
         }
@@ -418,7 +445,7 @@ fn in_reference_order(wants: Vec<Want<Doc>>) -> Result<Vec<Want<Doc>>, Cycle> {
     let mut graph = DiGraph::<Addr, ()>::new();
     let nodes: BTreeMap<Addr, _> = wants.iter().map(|want| (want.addr.clone(), graph.add_node(want.addr.clone()))).collect();
     for want in &wants {
-        for target in targets(&want.spec).iter().chain(&want.after) {
+        for target in targets(&want.spec).iter().chain(&want.after).chain(&want.after_any) {
             if let Some(before) = nodes.get(target) {
                 graph.add_edge(*before, nodes[&want.addr], ());
             }

@@ -7,6 +7,8 @@ use crate::{resource::Addr, topology::Model};
 pub struct ZonesSeen {
     /// Ids of the public ones.
     pub public: Vec<String>,
+    /// Those of them that this stack made.
+    pub ours: Vec<String>,
     pub private: usize,
     /// What this stack did not make and stands where one of its records is to be: the name in the topology, and what it is.
     pub foreign: Vec<(String, String)>,
@@ -22,6 +24,13 @@ pub fn check(model: &Model, seen: &ZonesSeen) -> Vec<Finding> {
         findings.push(Finding { code, severity: Severity::Error, address, line: None, message, help: Some(help.to_owned()) });
     };
     match (&seen.public[..], seen.private) {
+        // Nobody would ask a second one: the name leads to the first, and with it to every record that is not in ours.
+        ([only], _) if dns.zone.create && !seen.ours.contains(only) => say(
+            "dns::zone-foreign",
+            None,
+            format!("the account has a public hosted zone {name} already ({only}), which this stack did not make"),
+            "use it as it is: `zone: NAME` without `create`; or remove it in Route 53, when nobody needs it",
+        ),
         ([_], _) => {}
         (_, _) if dns.zone.create && seen.public.is_empty() => {}
         ([], 0) => say(
@@ -67,9 +76,13 @@ mod tests {
     fn a_zone_has_to_be_there_public_and_one() {
         let seen = |public: &[&str], private| ZonesSeen {
             public: public.iter().map(|id| (*id).to_owned()).collect(),
+            ours: public.iter().filter(|id| id.starts_with("ours")).map(|id| (*id).to_owned()).collect(),
             private,
             foreign: Vec::new(),
         };
+        assert_eq!(said(true, &seen(&["ours"], 1)), [""; 0]);
+        let foreign = "dns::zone-foreign: the account has a public hosted zone example.com already (Z1), which this stack did not make";
+        assert_eq!(said(true, &seen(&["Z1"], 0)), [foreign]);
         assert_eq!(said(false, &seen(&["Z1"], 1)), [""; 0]);
         assert_eq!(said(true, &seen(&[], 0)), [""; 0]);
         assert_eq!(said(true, &seen(&[], 1)), [""; 0]);
@@ -83,7 +96,7 @@ mod tests {
     #[test]
     fn what_others_made_of_a_name_is_an_error() {
         let foreign = vec![("api.example.com".to_owned(), "A api.example.com (simple)".to_owned())];
-        let seen = ZonesSeen { public: vec!["Z1".to_owned()], private: 0, foreign };
+        let seen = ZonesSeen { public: vec!["Z1".to_owned()], foreign, ..ZonesSeen::default() };
         let text = "dns::foreign-record: api.example.com has what this stack did not make: A api.example.com (simple); it is left alone";
         assert_eq!(said(false, &seen), [text]);
     }

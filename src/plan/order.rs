@@ -56,6 +56,7 @@ pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered
     build.check()?;
     let mut ordered = Ordered::default();
     build.drains(rollout, &mut ordered);
+    build.once_gone();
     build.waves(rollout, &mut ordered);
     build.check()?;
     ordered.graph = build.finish();
@@ -171,7 +172,7 @@ impl<'a> Build<'a> {
     /// removing.
     fn after(&mut self) {
         for step in self.steps {
-            for other in step.want.iter().flat_map(|want| &want.after) {
+            for other in step.want.iter().flat_map(|want| want.after.iter().chain(&want.after_any)) {
                 let (ready, own) = (self.ready.get(other).copied(), self.ready.get(&step.addr).copied());
                 match (ready, self.remove.get(other).copied(), own) {
                     (Some(before), _, Some(after)) => self.edge(before, after, Reason::After),
@@ -279,11 +280,20 @@ impl<'a> Build<'a> {
         }
     }
 
+    /// What would cut off what goes is changed only when that is gone, unless what goes waits for the change.
+    fn once_gone(&mut self) {
+        for step in self.steps {
+            let Some(own) = self.ready.get(&step.addr).copied() else { continue };
+            for other in step.want.iter().flat_map(|want| &want.once_gone) {
+                if let Some(removal) = self.remove.get(other).copied() {
+                    self.edge_if_free(removal, own, Reason::Traffic);
+                }
+            }
+        }
+    }
+
     /// The traffic rule: where what answers clients goes, DNS lets go first, then clients do, and only then goes what serves.
     fn drains(&mut self, rollout: &Rollout, ordered: &mut Ordered) {
-        if rollout.no_drain {
-            return;
-        }
         let answering: BTreeSet<&Region> = self
             .steps
             .iter()
@@ -291,17 +301,25 @@ impl<'a> Build<'a> {
             .filter_map(|step| step.addr.region())
             .collect();
         for region in answering {
-            let drain = self.graph.add_node(Op::Drain(region.clone()));
-            for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.addr.region() == Some(region)) {
-                let serves = self.traits(index).is_some_and(|traits| traits.serves || traits.data || traits.stays_for_clients);
-                if let Some(removal) = self.remove.get(&step.addr).copied().filter(|_| serves) {
-                    self.edge_if_free(drain, removal, Reason::Traffic);
+            let here = || self.steps.iter().enumerate().filter(|(_, step)| step.addr.region() == Some(region));
+            let serves = |index| self.traits(index).is_some_and(|traits| traits.serves || traits.data || traits.stays_for_clients);
+            let removals: Vec<NodeIndex> =
+                here().filter(|(index, _)| serves(*index)).filter_map(|(_, step)| self.remove.get(&step.addr)).copied().collect();
+            let directing = here().filter(|(_, step)| self.traffic(step) == Traffic::Directs);
+            let directing: Vec<NodeIndex> =
+                directing.flat_map(|(_, step)| [self.remove.get(&step.addr), self.ready.get(&step.addr)]).flatten().copied().collect();
+            if rollout.no_drain {
+                // Only the wait is left out: DNS lets go first all the same.
+                for (op, removal) in directing.iter().flat_map(|op| removals.iter().map(move |removal| (*op, *removal))) {
+                    self.edge_if_free(op, removal, Reason::Traffic);
                 }
+                continue;
             }
-            let directing = self.steps.iter().filter(|step| step.addr.region() == Some(region) && self.traffic(step) == Traffic::Directs);
-            let ops: Vec<NodeIndex> =
-                directing.flat_map(|step| [self.remove.get(&step.addr), self.ready.get(&step.addr)]).flatten().copied().collect();
-            for op in ops {
+            let drain = self.graph.add_node(Op::Drain(region.clone()));
+            for removal in removals {
+                self.edge_if_free(drain, removal, Reason::Traffic);
+            }
+            for op in directing {
                 self.edge_if_free(op, drain, Reason::Traffic);
             }
             ordered.drains.push(region.clone());

@@ -4,9 +4,13 @@ use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
 
 use super::{Addr, Fault, Owner, Region, Scope};
 use crate::{aws::Fleet, topology::Model};
@@ -77,28 +81,73 @@ impl Cx {
 /// What a run has asked AWS for, by AWS's identifier: where AWS may go back on it by itself (a deployment that is rolled back), what
 /// stands there later is judged by it. A run that was killed forgets; the next plan sees the difference.
 #[derive(Clone, Default)]
-pub struct Asked(Arc<std::sync::Mutex<HashMap<String, (String, bool)>>>);
+pub struct Asked(Arc<std::sync::Mutex<Questions>>);
+
+#[derive(Default)]
+struct Questions {
+    last: HashMap<String, AskedFor>,
+    waiting_since: HashMap<String, Instant>,
+    changed_at: HashMap<String, Instant>,
+    tokens: HashMap<String, String>,
+}
+
+/// What was asked for last.
+#[derive(Clone, Debug)]
+pub struct AskedFor {
+    /// AWS's identifier of it.
+    pub what: String,
+    /// What the reader knows it by.
+    pub called: String,
+    /// Whether AWS has ever shown it.
+    pub seen: bool,
+}
 
 impl Asked {
-    /// Remembers what was asked for last. It has not been seen yet.
-    pub fn remember(&self, id: &str, what: &str) {
-        self.lock().insert(id.to_owned(), (what.to_owned(), false));
+    /// Remembers what was asked for last. It has not been seen yet, unless it is what was asked for before.
+    pub fn remember(&self, id: &str, what: &str, called: &str) {
+        let mut questions = self.lock();
+        let seen = questions.last.get(id).is_some_and(|before| before.what == what && before.seen);
+        questions.last.insert(id.to_owned(), AskedFor { what: what.to_owned(), called: called.to_owned(), seen });
     }
 
-    /// What was asked for, and whether AWS has ever shown it.
+    /// What was asked for.
     #[must_use]
-    pub fn of(&self, id: &str) -> Option<(String, bool)> {
-        self.lock().get(id).cloned()
+    pub fn of(&self, id: &str) -> Option<AskedFor> {
+        self.lock().last.get(id).cloned()
     }
 
     /// AWS has shown what was asked for.
     pub fn seen(&self, id: &str) {
-        if let Some((_, seen)) = self.lock().get_mut(id) {
-            *seen = true;
+        if let Some(asked) = self.lock().last.get_mut(id) {
+            asked.seen = true;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, bool)>> {
+    /// The token of this run for what it makes at an address: random, and the same for each try, so that AWS takes them for one.
+    #[must_use]
+    pub fn token(&self, addr: &Addr, length: usize) -> String {
+        let make = || (0..length).map(|_| fastrand::alphanumeric()).collect();
+        self.lock().tokens.entry(addr.to_string()).or_insert_with(make).clone()
+    }
+
+    /// For how long this run has waited for something: zero when it begins to.
+    #[must_use]
+    pub fn waited(&self, id: &str) -> Duration {
+        self.lock().waiting_since.entry(id.to_owned()).or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Something has just been changed that others see only after a while.
+    pub fn changed(&self, id: &str) {
+        self.lock().changed_at.insert(id.to_owned(), Instant::now());
+    }
+
+    /// How long ago this run changed something; nothing when it did not.
+    #[must_use]
+    pub fn since_change(&self, id: &str) -> Option<Duration> {
+        self.lock().changed_at.get(id).map(Instant::elapsed)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Questions> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -17,6 +17,10 @@ pub struct Want<S> {
     pub hold: Option<String>,
     /// What has to be ready first though no field refers to it: single resources, where `Kind::AFTER` names whole kinds.
     pub after: Vec<Addr>,
+    /// Of these one has to be ready first; held only where all of them are.
+    pub after_any: Vec<Addr>,
+    /// What has to be gone first where the plan removes it: a change that would cut off what still uses it.
+    pub once_gone: Vec<Addr>,
 }
 
 impl<S> Want<S> {
@@ -27,10 +31,31 @@ impl<S> Want<S> {
         self
     }
 
+    /// The same want, after one of others: any of them tells it what it has to know.
+    #[must_use]
+    pub fn after_any(mut self, others: impl IntoIterator<Item = Addr>) -> Self {
+        self.after_any.extend(others);
+        self
+    }
+
+    /// The same want, once others are gone.
+    #[must_use]
+    pub fn once_gone(mut self, others: impl IntoIterator<Item = Addr>) -> Self {
+        self.once_gone.extend(others);
+        self
+    }
+
+    /// The same, of another document.
+    fn with<T>(&self, spec: T) -> Want<T> {
+        let Self { addr, hold, after, after_any, once_gone, .. } = self;
+        let (after, after_any, once_gone) = (after.clone(), after_any.clone(), once_gone.clone());
+        Want { addr: addr.clone(), spec, hold: hold.clone(), after, after_any, once_gone }
+    }
+
     /// A want that depends on nothing unknown.
     #[must_use]
     pub fn new(addr: Addr, spec: S) -> Self {
-        Self { addr, spec, hold: None, after: Vec::new() }
+        Self { addr, spec, hold: None, after: Vec::new(), after_any: Vec::new(), once_gone: Vec::new() }
     }
 }
 
@@ -157,6 +182,8 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS removes it while others still refer to it (a route to a NAT gateway becomes a black hole): those that do are
     /// changed in place when it is replaced, not replaced with it.
     const LETS_GO: bool = false;
+    /// Whether AWS changes and removes it while it is still being made or changed: nothing is waited for first.
+    const YIELDS: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
     const TWICE: bool = false;
 
@@ -170,6 +197,11 @@ pub trait Kind: Send + Sync + 'static {
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Self::Spec>>;
     /// Everything of this kind that the stack owns in one scope, in as few calls as AWS allows.
     fn observe(&self, cx: &Cx) -> impl Future<Output = Result<Vec<Found<Self::Spec>>, Fault>> + Send;
+    /// What stands at one address, where AWS's identifier of it is known. Said where one thing can be read with fewer calls than
+    /// all of them.
+    fn look_at(&self, cx: &Cx, addr: &Addr, _id: &str) -> impl Future<Output = Result<Vec<Found<Self::Spec>>, Fault>> + Send {
+        async move { Ok(self.observe(cx).await?.into_iter().filter(|found| found.addr == *addr).collect()) }
+    }
     /// Makes it and gives AWS's identifier. Marks go in the create call.
     fn create(&self, cx: &Cx, want: &Want<Self::Spec>) -> impl Future<Output = Result<String, Fault>> + Send;
     /// Makes the found thing like the wanted one. Safe to repeat.
@@ -245,6 +277,7 @@ pub struct Traits {
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
     pub lets_go: bool,
+    pub yields: bool,
     pub twice: bool,
     pub unfinished: bool,
     pub quota: Option<Quota>,
@@ -255,6 +288,7 @@ pub trait AnyKind: Send + Sync {
     fn traits(&self) -> Traits;
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Doc>>;
     fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>>;
+    fn look_at<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>>;
     fn create<'a>(&'a self, cx: &'a Cx, want: &'a Want<Doc>) -> BoxFuture<'a, Result<String, Fault>>;
     fn update<'a>(
         &'a self,
@@ -289,7 +323,7 @@ fn write<S: Serialize>(addr: &Addr, spec: &S) -> Result<Doc, Fault> {
 }
 
 fn typed_want<S: DeserializeOwned>(want: &Want<Doc>) -> Result<Want<S>, Fault> {
-    Ok(Want { addr: want.addr.clone(), spec: read(&want.addr, &want.spec)?, hold: want.hold.clone(), after: want.after.clone() })
+    Ok(want.with(read(&want.addr, &want.spec)?))
 }
 
 fn with_spec<A, B>(found: &Found<A>, spec: B) -> Found<B> {
@@ -324,6 +358,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             guarded: K::GUARDED,
             protection: K::PROTECTION,
             lets_go: K::LETS_GO,
+            yields: K::YIELDS,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
             quota: K::QUOTA,
@@ -334,8 +369,8 @@ impl<K: Kind> AnyKind for Erased<K> {
         let wants = self.0.desired(model, facts).into_iter();
         wants
             .map(|want| match write(&want.addr, &want.spec) {
-                Ok(spec) => Want { addr: want.addr, spec, hold: want.hold, after: want.after },
-                Err(fault) => Want { addr: want.addr, spec: Doc::Null, hold: Some(fault.to_string()), after: Vec::new() },
+                Ok(spec) => want.with(spec),
+                Err(fault) => Want { hold: Some(fault.to_string()), ..Want::new(want.addr, Doc::Null) },
             })
             .collect()
     }
@@ -343,6 +378,13 @@ impl<K: Kind> AnyKind for Erased<K> {
     fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
         Box::pin(async move {
             let found = self.0.observe(cx).await?;
+            found.iter().map(|found| Ok(with_spec(found, write(&found.addr, &found.spec)?))).collect()
+        })
+    }
+
+    fn look_at<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, id: &'a str) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
+        Box::pin(async move {
+            let found = self.0.look_at(cx, addr, id).await?;
             found.iter().map(|found| Ok(with_spec(found, write(&found.addr, &found.spec)?))).collect()
         })
     }

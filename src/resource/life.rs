@@ -33,6 +33,13 @@ pub enum Status {
     Unhealthy(String),
 }
 
+/// A duration for the reader: `4 s`, `2 min 5 s`.
+#[must_use]
+pub fn readable(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
+}
+
 /// How patient the engine is with a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -89,6 +96,8 @@ pub struct Timing {
     pub dns_look: Duration,
     /// How long a change of which nothing is known may take to reach every name server.
     pub dns_settles: Duration,
+    /// How long what a role may do takes to be known everywhere: until then no task is started with it.
+    pub role_settles: Duration,
     /// Whether a service that registers no targets may count as healthy: a local AWS runs no containers that could be asked.
     pub without_targets: bool,
 }
@@ -109,6 +118,7 @@ impl Timing {
                 dns_gather: Duration::from_millis(5),
                 dns_look: Duration::from_millis(20),
                 dns_settles: Duration::from_millis(100),
+                role_settles: Duration::from_millis(200),
                 without_targets: true,
             }
         } else {
@@ -127,6 +137,9 @@ impl Timing {
                 dns_look: Duration::from_secs(5),
                 // "Changes generally propagate to all Route 53 name servers within 60 seconds" (API reference, "GetChange").
                 dns_settles: Duration::from_secs(60),
+                // "Changes … might not be immediately visible", mostly within seconds (IAM user guide, "Changes that I make are not
+                // always immediately visible").
+                role_settles: Duration::from_secs(15),
                 without_targets: false,
             }
         }

@@ -16,12 +16,12 @@ pub mod quota;
 pub mod reference;
 
 pub use addr::{Addr, NotAnAddress, Region, Scope};
-pub use cx::{Asked, Cx, Memo};
+pub use cx::{Asked, AskedFor, Cx, Memo};
 pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
 pub use facts::{ExistingFacts, ExistingHostedZone, ExistingSubnet, ExistingVpc, Facts, KNOWN_AT_PLAN, Zone};
 pub use fault::{Class, Fault};
 pub use kind::{After, AnyKind, Erased, Found, Holder, Kind, Kinds, Leans, Replace, Scopes, Traffic, Traits, Verb, Want};
-pub use life::{Life, Patience, Status, Timing};
+pub use life::{Life, Patience, Status, Timing, readable};
 pub use owner::Owner;
 pub use posture::Posture;
 pub use quota::{InUse, Measured, Quota};

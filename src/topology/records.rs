@@ -47,6 +47,15 @@ pub fn protocol(check: &HealthCheckDraft, certificate: &Certificate) -> HealthCh
     given.unwrap_or(if *certificate == Certificate::None { HealthCheckProtocol::Http } else { HealthCheckProtocol::Https })
 }
 
+/// The port that Route 53 asks.
+pub fn port(protocol: HealthCheckProtocol, certificate: &Certificate) -> u16 {
+    match protocol {
+        HealthCheckProtocol::Https => 443,
+        HealthCheckProtocol::Tcp if *certificate != Certificate::None => 443,
+        HealthCheckProtocol::Http | HealthCheckProtocol::Tcp => 80,
+    }
+}
+
 /// A location by its code: `NA`, `DE`, `default`. Whether there is such a one is not judged here.
 pub fn location(code: &str) -> Location {
     match code {
@@ -87,11 +96,7 @@ fn health_check(draft: &Draft, check: &HealthCheckDraft, service: &ServiceDraft,
     let path = || check.path.as_ref().map_or_else(|| services::health_path(service.member_in(region)), |path| path.value.clone());
     HealthCheck {
         protocol,
-        port: match protocol {
-            HealthCheckProtocol::Https => 443,
-            HealthCheckProtocol::Tcp if certificate != Certificate::None => 443,
-            HealthCheckProtocol::Http | HealthCheckProtocol::Tcp => 80,
-        },
+        port: port(protocol, &certificate),
         path: (protocol != HealthCheckProtocol::Tcp).then(path),
         interval: check.interval.as_ref().map_or(10, |interval| u32::try_from(interval.value.as_secs()).unwrap_or(10)),
         failure_threshold: check.failure_threshold.as_ref().map_or(3, |threshold| u32::try_from(threshold.value).unwrap_or(3)),

@@ -2,8 +2,8 @@
 use aws_sdk_route53::types::ChangeAction;
 use serde_json::json;
 
-use super::{Zone, apply, doing, record, topology};
-use crate::support::{binary::Place, sandbox::strict};
+use super::{Zone, apply, doing, needs, record, topology};
+use crate::support::{aws::block_on, binary::Place, sandbox::strict};
 
 const TWO: [&str; 2] = ["us-east-1", "eu-west-1"];
 
@@ -74,6 +74,29 @@ fn policies_weights_and_intervals_change_on_a_live_stack() {
     assert_eq!(zone.shown(), [""; 0]);
 }
 
+/// What answers the new path comes with the new image, region by region; a check that asked for it at once would take every region
+/// out of DNS.
+#[test]
+fn a_health_check_changes_with_its_region_and_not_ahead_of_it() {
+    let place = Place::new();
+    let _zone = Zone::new(&place);
+    let file = |image: u8, path: &str| {
+        topology("shop", &TWO, &record(&format!("health_check: {{ path: {path} }}"))).replace("/api:1", &format!("/api:{image}"))
+    };
+    place.write(file(1, "/old"));
+    apply(&place);
+    place.write(file(2, "/new"));
+    let plan = place.plan(&[]);
+    for region in TWO {
+        let check = format!("global/route53.health_check/api.example.com-{region}");
+        assert!(needs(&plan, &check).contains(&&*format!("{region}/ecs.service/api")), "{plan:#}");
+    }
+    assert!(needs(&plan, "eu-west-1/ecs.service/api").contains(&"gate/us-east-1"), "{plan:#}");
+    apply(&place);
+    place.is_converged();
+    place.destroy("shop");
+}
+
 #[test]
 fn a_region_joins_and_leaves_and_what_is_alone_is_a_set_of_one() {
     let place = Place::new();
@@ -87,6 +110,56 @@ fn a_region_joins_and_leaves_and_what_is_alone_is_a_set_of_one() {
     write(&TWO[..1], &["us-east-1 weight 1"]);
     write(&TWO, &["eu-west-1 latency eu-west-1", "us-east-1 latency us-east-1"]);
     write(&TWO[1..], &["eu-west-1 weight 1"]);
+    place.destroy("shop");
+}
+
+/// Its check was turned by hand, which takes its region out of DNS, and then has to be made anew.
+#[test]
+fn a_region_that_somebody_steers_by_its_health_check_stays_out_when_that_is_replaced() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    place.write(topology("shop", &TWO, &record("health_check: { interval: 10s }")));
+    apply(&place);
+    let checks = zone.health_checks();
+    let [first, second] = &checks[..] else { panic!("{checks:#?}") };
+    block_on(zone.client.update_health_check().health_check_id(first.id()).inverted(true).send()).unwrap();
+    block_on(zone.client.update_health_check().health_check_id(second.id()).disabled(true).send()).unwrap();
+    place.write(topology("shop", &TWO, &record("health_check: { interval: 30s }")));
+    let plan = place.plan(&[]);
+    let steps: Vec<_> = doing(&plan).into_iter().filter(|(addr, _)| addr.contains("health_check")).collect();
+    assert!(steps.len() == 2 && steps.iter().all(|(_, action)| *action == "replace"), "{plan:#}");
+    apply(&place);
+    let after = zone.health_checks();
+    let steered = |of: &dyn Fn(&aws_sdk_route53::types::HealthCheckConfig) -> Option<bool>| {
+        after.iter().filter(|check| of(check.health_check_config().unwrap()) == Some(true)).count()
+    };
+    assert_eq!((after.len(), steered(&|config| config.inverted()), steered(&|config| config.disabled())), (2, 1, 1), "{after:#?}");
+    let kinds: Vec<_> = place.plan(&[])["posture"].as_array().unwrap().iter().map(|one| one["kind"].clone()).collect();
+    assert!(kinds.contains(&json!("health-check-inverted")) && kinds.contains(&json!("health-check-disabled")), "{kinds:?}");
+    place.is_converged();
+    place.destroy("shop");
+}
+
+/// AWS makes the change, the answer is lost, and what the SDK sends again is refused: the set is there already, or gone.
+#[test]
+fn a_change_whose_answer_is_lost_is_done() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    place.write(topology("shop", &TWO, ""));
+    apply(&place);
+    for (regions, shown) in [
+        ("us-east-1", &["us-east-1 weight 1"][..]),
+        ("us-east-1, eu-west-1", &["eu-west-1 latency eu-west-1", "us-east-1 latency us-east-1"]),
+        ("eu-west-1", &["eu-west-1 weight 1"]),
+    ] {
+        place.write(topology("shop", &TWO, &record(&format!("regions: [{regions}]"))));
+        let before = strict().refusals(&place.account, "ChangeResourceRecordSets", "InvalidChangeBatch");
+        place.expect(0, &["--inject", "lost@1", "apply", "--yes", "--no-sweep"]);
+        let after = strict().refusals(&place.account, "ChangeResourceRecordSets", "InvalidChangeBatch");
+        assert!(after > before, "{regions}: the second try was refused");
+        place.is_converged();
+        assert_eq!(zone.shown(), shown.iter().map(|line| format!("api.example.com. mrctl/shop/{line}")).collect::<Vec<_>>());
+    }
     place.destroy("shop");
 }
 

@@ -57,6 +57,30 @@ fn a_health_check_that_was_never_tagged_is_found_by_its_reference() {
     assert!(zone.health_checks().is_empty());
 }
 
+/// Between the list and its tags: the others are read all the same.
+#[test]
+fn a_health_check_that_goes_while_it_is_read_takes_no_other_along() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    place.write(topology("shop", &TWO, &record("health_check: {}")));
+    apply(&place);
+    let checks = zone.health_checks();
+    let of = |region: &str| format!("global/route53.health_check/api.example.com-{region}");
+    let ours = |id: &str| {
+        let ask = zone.client.list_tags_for_resource().resource_type(aws_sdk_route53::types::TagResourceType::Healthcheck);
+        let tags = block_on(ask.resource_id(id).send()).unwrap().resource_tag_set.unwrap().tags.unwrap();
+        tags.into_iter().find(|tag| tag.key() == Some("mrctl:resource")).and_then(|tag| tag.value).unwrap()
+    };
+    let [gone, stays]: [String; 2] = if ours(checks[0].id()).ends_with("us-east-1") { TWO } else { [TWO[1], TWO[0]] }.map(of);
+    strict().vanish(&place.account, checks[0].id());
+    let plan = place.plan(&[]);
+    let step = |addr: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == addr).unwrap()["changes"].clone();
+    assert!(strict().refusals(&place.account, "ListTagsForResources", "NoSuchHealthCheck") >= 2, "{plan:#}");
+    assert_eq!(step(&stays), serde_json::json!([]), "{plan:#}");
+    assert!(doing(&plan).iter().any(|(addr, _)| *addr == gone), "{plan:#}");
+    assert!(!doing(&plan).iter().any(|(addr, _)| *addr == stays), "{plan:#}");
+}
+
 #[test]
 fn what_a_silent_region_may_be_using_stays() {
     let place = Place::new();

@@ -103,6 +103,13 @@ fn doing(plan: &serde_json::Value) -> Vec<(&str, &str)> {
     all.filter(|(_, action)| *action != "keep").collect()
 }
 
+/// What an address of a plan waits for.
+fn needs<'a>(plan: &'a serde_json::Value, addr: &str) -> Vec<&'a str> {
+    let mut steps = plan["steps"].as_array().into_iter().flatten();
+    let step = steps.find(|step| step["address"] == addr);
+    step.and_then(|step| step["needs"].as_array()).into_iter().flatten().filter_map(|need| need.as_str()).collect()
+}
+
 fn codes(plan: &serde_json::Value) -> Vec<&str> {
     plan["findings"].as_array().into_iter().flatten().filter_map(|finding| finding["code"].as_str()).collect()
 }

@@ -41,6 +41,38 @@ fn a_failure_skips_only_what_follows() {
     });
 }
 
+/// What is ready by its own status and not in the list yet is not finished: its settings follow when it can be read.
+#[test]
+fn what_cannot_be_read_yet_is_not_taken_for_done() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.world().late = 3;
+        assert_eq!(stage.settle(1).await, 1);
+
+        let mut stage = shop(1);
+        stage.world().late = u32::MAX;
+        let plan = stage.plan().await;
+        let outcome = stage.apply(&plan).await;
+        let (at, fault) = outcome.failures.first().unwrap();
+        assert_eq!((outcome.failures.len(), &*at.kind), (1, "p.table"));
+        assert!(fault.to_string().contains("cannot be read whole yet"), "{fault}");
+    });
+}
+
+/// What is not finished by its create is looked at by its id: a list for each would be the square of how many there are.
+#[test]
+fn one_thing_is_not_looked_for_among_all() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.world().wanted.retain(|(at, _)| &*at.kind == "p.table");
+        let plan = stage.plan().await;
+        stage.world().lists = 0;
+        assert!(stage.apply(&plan).await.failures.is_empty());
+        assert_eq!(stage.world().lists, 0);
+        assert!(!stage.plan().await.has_changes());
+    });
+}
+
 #[test]
 fn a_gate_that_stays_shut_stops_the_later_regions() {
     paused(async {
@@ -57,6 +89,27 @@ fn a_gate_that_stays_shut_stops_the_later_regions() {
         assert_eq!(outcome.stopped, Some(Stop::Gated));
         assert_eq!(stage.world().at(&addr("us-east-1/p.service/api"))[0].spec["count"], 1);
     });
+}
+
+/// The region has baked and AWS leaves one question unanswered: that is asked again, and only an answer that it is sick shuts the gate.
+#[test]
+fn a_question_without_an_answer_shuts_no_gate() {
+    for (untold, stopped) in [(3, None), (u32::MAX, Some(Stop::Gated))] {
+        paused(async {
+            let mut stage = shop(2);
+            stage.settle(1).await;
+            for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service") {
+                spec["count"] = json!(2);
+            }
+            stage.world().unread = Some((1, untold));
+            let plan = stage.plan().await;
+            let outcome = stage.apply(&plan).await;
+            assert_eq!(outcome.stopped, stopped);
+            let second = stage.world().at(&addr("us-east-1/p.service/api"))[0].spec["count"].clone();
+            assert_eq!(second, json!(if stopped.is_none() { 2 } else { 1 }));
+            assert!(outcome.elapsed.as_secs() < 120, "{:?}", outcome.elapsed);
+        });
+    }
 }
 
 /// Both regions' networks are made anew, and with them all that holds on to them: also what could be made before the old one goes,
@@ -105,6 +158,40 @@ fn what_serves_goes_only_after_the_drain() {
             assert!(drained < place(&|event| matches!(event, Event::Started { addr, .. } if &*addr.kind == kind)), "{kind}");
         }
         assert!(record < drained);
+    });
+}
+
+/// Who does not wait for clients still does not send new ones there.
+#[test]
+fn dns_lets_go_first_also_without_a_drain() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.want(Vec::new());
+        let mut plan = stage.plan().await;
+        let rollout = Rollout { order: stage.regions.clone(), no_drain: true, ..Rollout::default() };
+        let ordered = order(&stage.kinds, &plan.steps, &rollout).unwrap();
+        (plan.graph, plan.drains) = (ordered.graph, ordered.drains);
+        assert!(plan.drains.is_empty() && !plan.graph.ops.iter().any(|op| matches!(op, Op::Drain(_))));
+        let needs = |kind: &str| plan.needs(plan.steps.iter().position(|step| &*step.addr.kind == kind).unwrap());
+        let record = ("eu-west-1/p.record/api".to_owned(), Reason::Traffic);
+        assert!(needs("p.table").contains(&record), "{:?}", needs("p.table"));
+        assert!(needs("p.service").iter().any(|(what, _)| *what == record.0), "{:?}", needs("p.service"));
+    });
+}
+
+/// Removed by somebody between the plan and the change: there is nothing to wait for.
+#[test]
+fn a_change_of_what_is_gone_fails_soon() {
+    paused(async {
+        let mut stage = shop(1);
+        stage.settle(1).await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service").for_each(|(_, spec)| spec["count"] = json!(2));
+        let plan = stage.plan().await;
+        stage.world().things.retain(|thing| &*thing.addr.kind != "p.service");
+        let outcome = stage.apply(&plan).await;
+        assert_eq!(outcome.failures.len(), 1, "{:?}", outcome.failures);
+        assert!(outcome.elapsed.as_secs() < 30, "{:?}", outcome.elapsed);
     });
 }
 
@@ -201,6 +288,40 @@ fn two_that_are_both_as_wanted_stop_the_plan() {
         let message = &plan.findings.iter().find(|finding| finding.code == "plan::doubled").unwrap().message;
         assert!(["id-1", "id-2", "id-4"].iter().all(|id| message.contains(id)), "{message}");
         assert!(!plan.steps.iter().any(|step| step.action == Action::Delete));
+    });
+}
+
+/// A shop whose service is being made and will be for longer than anybody waits.
+async fn never_ready() -> Stage {
+    let mut stage = shop(1);
+    stage.settle(1).await;
+    stage.world().things.iter_mut().filter(|thing| &*thing.addr.kind == "p.service").for_each(|thing| thing.making = 100_000);
+    stage
+}
+
+#[test]
+fn what_yields_is_removed_while_it_is_being_made() {
+    paused(async {
+        let mut stage = never_ready().await;
+        stage.want(Vec::new());
+        let plan = stage.plan().await;
+        assert!(plan.steps.iter().all(|step| step.waiting.is_none()), "{:?}", plan.steps);
+        assert_eq!(stage.settle(1).await, 1);
+        assert!(stage.world().things.is_empty());
+    });
+}
+
+#[test]
+fn what_yields_is_changed_while_it_is_being_made() {
+    paused(async {
+        let mut stage = never_ready().await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service").for_each(|(_, spec)| spec["count"] = json!(2));
+        let plan = stage.plan().await;
+        let step = plan.steps.iter().find(|step| &*step.addr.kind == "p.service").unwrap();
+        assert_eq!((step.action, step.waiting.clone(), step.changes.len()), (Action::Update, None, 1), "{step:?}");
+        assert_eq!(step.why, "it differs, while AWS says pending");
+        stage.world().mended = true;
+        assert_eq!(stage.settle(1).await, 1);
     });
 }
 
@@ -354,6 +475,53 @@ fn a_removal_waits_for_what_goes_by_itself_and_in_the_end_names_it() {
             }
         });
     }
+}
+
+/// A redirect to a port that cannot be opened now: what works stays as it is.
+#[test]
+fn what_is_there_is_not_changed_for_what_cannot_be_made_now() {
+    let world = Stage::new(7, 1);
+    let (first, second) = (addr("eu-west-1/p.rules/first"), addr("eu-west-1/p.rules/second"));
+    let decided = |hold: Option<&str>, size: u8| {
+        let mut before = Want::new(first.clone(), json!({"size": 1}));
+        before.hold = hold.map(str::to_owned);
+        let want = Want::new(second.clone(), json!({"size": size})).after([first.clone()]);
+        let found = Found {
+            addr: second.clone(),
+            id: "id-1".into(),
+            spec: json!({"size": 1}),
+            outputs: Outputs::default(),
+            life: Life::Ready,
+            ours: true,
+            born: None,
+        };
+        let decided = decide(&world.kinds, vec![want, before], vec![found], &BTreeMap::new(), &BTreeSet::new()).unwrap();
+        decided.steps.into_iter().find(|step| step.addr == second).map(|step| (step.action, step.why, step.changes.len())).unwrap()
+    };
+    let why = "it comes after eu-west-1/p.rules/first, which cannot be decided now";
+    assert_eq!(decided(Some("not known"), 2), (Action::Hold, why.to_owned(), 0));
+    assert_eq!(decided(None, 2).0, Action::Update);
+    assert_eq!(decided(Some("not known"), 1).0, Action::Keep);
+}
+
+/// Certificates of every region tell the same record: one that can be decided is enough.
+#[test]
+fn what_any_of_several_can_tell_is_held_only_when_none_can() {
+    let stage = Stage::new(7, 2);
+    let both = stage.regions.iter().map(|region| addr(&format!("{region}/p.rules/first"))).collect::<Vec<_>>();
+    let held = |known: usize| {
+        let wants = both.iter().enumerate().map(|(index, at)| {
+            let hold = (index >= known).then(|| "not known".to_owned());
+            Want { hold, ..Want::new(at.clone(), json!({"size": 1})) }
+        });
+        let last = Want::new(addr("eu-west-1/p.rules/last"), json!({"size": 1})).after_any(both.clone());
+        let wants = std::iter::once(last).chain(wants).collect();
+        let decided = decide(&stage.kinds, wants, Vec::new(), &BTreeMap::new(), &BTreeSet::new()).unwrap();
+        let step = decided.steps.iter().find(|step| &*step.addr.name == "last").unwrap();
+        let needs = order(&stage.kinds, &decided.steps, &Rollout::default()).unwrap().graph.edges.len();
+        (step.action, needs)
+    };
+    assert_eq!([held(2), held(1), held(0)], [(Action::Create, 2), (Action::Create, 1), (Action::Hold, 0)]);
 }
 
 #[test]

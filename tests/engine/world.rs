@@ -1,6 +1,6 @@
 //! The world of the puppets: things, faults, kills, silent regions.
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use mrctl::{
     resource::{
         Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Leans, Life, Link, Outputs, Patience, Posture, Region,
-        Replace, Scopes, Status, Traffic, Traits, Want, doc::links,
+        Replace, Scope, Scopes, Status, Traffic, Traits, Want, doc::links,
     },
     topology::Model,
 };
@@ -38,9 +38,18 @@ pub struct World {
     pub faults: u32,
     pub breaks: u32,
     pub slow: u32,
+    /// For how many reads what is made unfinished stays unseen, though it is ready.
+    pub late: u32,
+    /// How often all of a kind in a scope was asked for.
+    pub lists: usize,
+    hidden: BTreeMap<String, u32>,
+    /// Whether a change makes ready what never would be.
+    pub mended: bool,
     pub shuffled: bool,
     pub dead: Option<Region>,
     pub sick: BTreeSet<Addr>,
+    /// How often the health of a thing is told before AWS does not answer that question, and how often it then does not.
+    pub unread: Option<(u32, u32)>,
     pub refused: BTreeSet<Addr>,
     /// Creates that are accepted and come to nothing.
     pub dropped: BTreeSet<Addr>,
@@ -62,9 +71,14 @@ impl World {
             faults: 0,
             breaks: 0,
             slow: 3,
+            late: 0,
+            lists: 0,
+            hidden: BTreeMap::new(),
+            mended: false,
             shuffled: false,
             dead: None,
             sick: BTreeSet::new(),
+            unread: None,
             refused: BTreeSet::new(),
             dropped: BTreeSet::new(),
             mutations: 0,
@@ -112,6 +126,19 @@ impl World {
         }
     }
 
+    /// Everything of a kind in a scope that a read shows.
+    fn shown(&mut self, kind: &str, scope: &Scope) -> Vec<Found<Doc>> {
+        let here: Vec<_> = self.things.iter().filter(|thing| &*thing.addr.kind == kind && thing.addr.scope == *scope).collect();
+        let mut found: Vec<_> = here.into_iter().map(|thing| self.found(thing)).collect();
+        let hidden = &mut self.hidden;
+        found.retain(|found| {
+            let Some(left) = hidden.get_mut(&found.id).filter(|left| **left > 0) else { return true };
+            *left -= 1;
+            false
+        });
+        found
+    }
+
     pub fn put(&mut self, addr: &Addr, spec: Doc) -> String {
         self.made += 1;
         let id = format!("id-{}", self.made);
@@ -141,7 +168,11 @@ impl World {
             let first = !self.things.iter().any(|thing| thing.addr.kind == addr.kind && thing.addr.name == addr.name);
             spec["tags"] = json!({"$tags": {}, "keys": [], "marked": first});
         }
-        Ok(self.put(addr, spec))
+        let id = self.put(addr, spec);
+        if traits.unfinished && self.late > 0 {
+            self.hidden.insert(id.clone(), self.late);
+        }
+        Ok(id)
     }
 
     fn refers_to_what_is_there(&mut self, want: &Want<Doc>) {
@@ -302,11 +333,20 @@ impl AnyKind for Puppet {
             if world.dead.is_some() && world.dead.as_ref() == cx.scope.region() {
                 return Err(fault("Observe", Class::Unclear));
             }
-            let here = world.things.iter().filter(|thing| &*thing.addr.kind == self.traits.name && thing.addr.scope == cx.scope);
-            let mut found: Vec<_> = here.map(|thing| world.found(thing)).collect();
+            world.lists += 1;
+            let mut found = world.shown(self.traits.name, &cx.scope);
             if world.shuffled {
                 world.rng.shuffle(&mut found);
             }
+            Ok(found)
+        })
+    }
+
+    fn look_at<'a>(&'a self, cx: &'a Cx, addr: &'a Addr, _id: &'a str) -> BoxFuture<'a, Result<Vec<Found<Doc>>, Fault>> {
+        Box::pin(async move {
+            let mut found = self.observe(cx).await?;
+            self.world.lock().unwrap().lists -= 1;
+            found.retain(|found| found.addr == *addr);
             Ok(found)
         })
     }
@@ -327,6 +367,9 @@ impl AnyKind for Puppet {
             let Some(thing) = world.things.iter_mut().find(|thing| thing.id == found.id) else {
                 return Err(fault("Update", Class::NotFound));
             };
+            if world.mended {
+                thing.making = 0;
+            }
             // A member takes one setting at a time; the others in one go.
             let few = if self.traits.unfinished { &changes[..changes.len().min(1)] } else { changes };
             for change in few {
@@ -398,7 +441,17 @@ impl AnyKind for Puppet {
     }
 
     fn healthy<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>> {
-        let sick = self.world.lock().unwrap().sick.contains(&found.addr);
+        let mut world = self.world.lock().unwrap();
+        let sick = world.sick.contains(&found.addr);
+        match &mut world.unread {
+            Some((0, 1..)) => {
+                world.unread = world.unread.map(|(told, untold)| (told, untold - 1));
+                return Box::pin(async { Err(fault("Health", Class::Unclear)) });
+            }
+            Some((told, _)) => *told = told.saturating_sub(1),
+            None => {}
+        }
+        drop(world);
         Box::pin(async move { Ok(if sick { Err("sick".to_owned()) } else { Ok(()) }) })
     }
 }
@@ -421,6 +474,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         guarded: &[],
         protection: None,
         lets_go: false,
+        yields: false,
         twice: false,
         unfinished: false,
         quota: None,
@@ -439,7 +493,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
             ..plain("p.table", &["key"])
         },
         Traits { serves: true, replace: task, twice: true, ..plain("p.task", &["image"]) },
-        Traits { serves: true, after: AFTER, ..plain("p.service", &["subnet"]) },
+        Traits { serves: true, after: AFTER, yields: true, ..plain("p.service", &["subnet"]) },
         plain("p.record", &["policy"]),
     ];
     let puppet = |traits| Arc::new(Puppet { world: world.clone(), traits }) as Arc<dyn AnyKind>;

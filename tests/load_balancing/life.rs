@@ -60,6 +60,25 @@ fn another_scheme_makes_the_load_balancer_anew_under_the_same_name() {
     world.destroy("shop");
 }
 
+/// Another range for the network takes everything along that clients come by: record, health check, listeners, and the certificate stays.
+#[test]
+fn what_a_name_leads_to_is_made_anew_with_its_network() {
+    let world = Place::new();
+    let text = api("", "api.example.com: { service: api, health_check: {} }");
+    world.write(&text);
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.write(text.replace("10.10.0.0/16", "10.11.0.0/16"));
+    let plan = world.plan(&[]);
+    for name in ["elasticloadbalancingv2.load_balancer/api", "elasticloadbalancingv2.listener/api-https", "route53.record/api.example.com"]
+    {
+        assert_eq!(action(&plan, &format!("us-east-1/{name}")), "replace", "{plan:#}");
+    }
+    assert_eq!(action(&plan, "us-east-1/acm.certificate/api"), "keep", "{plan:#}");
+    world.expect(0, &["apply", "--yes", "--no-sweep"]);
+    world.is_converged();
+    world.destroy("shop");
+}
+
 #[test]
 fn a_third_zone_joins_a_load_balancer_and_leaves_it() {
     let world = Place::new();

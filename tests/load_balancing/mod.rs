@@ -35,3 +35,10 @@ fn action<'a>(plan: &'a serde_json::Value, addr: &str) -> &'a str {
     let mut steps = plan["steps"].as_array().into_iter().flatten();
     steps.find(|step| step["address"] == addr).and_then(|step| step["action"].as_str()).unwrap_or("nothing")
 }
+
+/// What an address of a plan waits for.
+fn needs<'a>(plan: &'a serde_json::Value, addr: &str) -> Vec<&'a str> {
+    let mut steps = plan["steps"].as_array().into_iter().flatten();
+    let step = steps.find(|step| step["address"] == addr);
+    step.and_then(|step| step["needs"].as_array()).into_iter().flatten().filter_map(|need| need.as_str()).collect()
+}

@@ -5,7 +5,6 @@ mod kills;
 mod pipeline;
 mod roles;
 mod scaling;
-mod seen;
 mod strict;
 mod workers;
 

@@ -114,6 +114,7 @@ async fn a_service_is_scaled_only_while_it_is_there_and_its_tasks_come_back() {
     service().network_configuration(network()).send().await.unwrap_err();
     service().network_configuration(network()).send().await.unwrap();
     assert_eq!(refusal(put("cpu", cpu.clone(), None).await).0, "ObjectNotFoundException");
+    assert!(refusal(scaled(2).await).1.contains("Unable to assume IAM role"));
     scaled(2).await.unwrap();
     put("cpu", cpu.clone(), None).await.unwrap();
     // 50: one for each metric, and a target that is left raises the count.

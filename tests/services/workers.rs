@@ -1,8 +1,12 @@
 //! A worker from nothing to running and back.
 use serde_json::json;
 
-use super::{action, doing, in_regions, seen::Seen, worker};
-use crate::support::{aws::block_on, binary::Place, sandbox::strict};
+use super::{action, doing, in_regions, worker};
+use crate::support::{
+    aws::{Aws, block_on},
+    binary::Place,
+    sandbox::strict,
+};
 
 const MORE: &str = "    tasks: { min: 2, max: 4 }
     environment: { KEPT: \"1\", DROPPED: \"2\" }
@@ -20,7 +24,7 @@ fn a_worker_comes_up_changes_and_goes() {
     for (operation, code) in [("CreateCluster", "InvalidParameterException"), ("CreateService", "InvalidParameterException")] {
         assert!(strict().refusals(&place.account, operation, code) > 0, "{operation} was never refused");
     }
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     let service = aws.service("shop-worker");
     assert_eq!((service.desired_count(), service.running_count()), (2, 2));
     let first = aws.running("shop-worker");
@@ -48,14 +52,14 @@ fn a_worker_comes_up_changes_and_goes() {
     assert_eq!(aws.service("shop-worker").deployment_configuration().unwrap().maximum_percent(), Some(150));
 
     place.destroy("shop");
-    assert_eq!(aws.leftovers(), Vec::<String>::new());
+    assert_eq!(block_on(aws.leftovers()), Vec::<String>::new());
 }
 
 #[test]
 fn the_count_belongs_to_autoscaling_inside_what_the_file_allows() {
     let place = Place::with(&worker(MORE));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     let scale = |to| block_on(aws.ecs.update_service().cluster("shop").service("shop-worker").desired_count(to).send()).unwrap();
     scale(4);
     place.is_converged();
@@ -91,6 +95,49 @@ fn a_service_that_is_still_draining_is_waited_for() {
     place.destroy("shop");
 }
 
+/// Tasks that run do not get a shell by themselves: those that are started after it do.
+#[test]
+fn a_shell_comes_with_a_deployment() {
+    let place = Place::with(&worker(""));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    let forced = || {
+        let updates = strict().updates_with(&place.account, "enableExecuteCommand");
+        updates.iter().map(|(_, body)| body["forceNewDeployment"] == true).collect::<Vec<_>>()
+    };
+    place.write(worker("    exec: true\n"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(forced(), [true]);
+    // Another revision brings its own deployment.
+    place.write(worker("").replace("worker:1", "worker:2"));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    assert_eq!(forced(), [true, false]);
+    place.destroy("shop");
+}
+
+/// ECS lists no services that drain. One that the file does not name any more is still there, and what its tasks use stays.
+#[test]
+fn a_service_that_drains_and_is_not_in_the_file_is_still_seen() {
+    let other = "  other:\n    image: \"{account}.dkr.ecr.{region}.amazonaws.com/other:1\"\n    cpu: 256\n    memory: 512\n";
+    let place = Place::with(&worker(other));
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.write(worker(""));
+    strict().be_slow(&place.account, "DeleteService", 40);
+    place.run(&["--inject", "kill@1:after", "apply", "--yes", "--no-sweep"]);
+    let plan = place.plan(&[]);
+    let step = |addr: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == addr).cloned().unwrap_or_default();
+    let service = step("us-east-1/ecs.service/other");
+    assert_eq!(service["action"], "delete", "{plan:#}");
+    assert!(service["waiting"].as_str().is_some_and(|now| now.contains("DRAINING")), "{service:#}");
+    for addr in ["us-east-1/ecs.task_definition/other", "us-east-1/ec2.security_group/other"] {
+        assert!(step(addr)["needs"].to_string().contains("ecs.service/other"), "{:#}", step(addr));
+    }
+    place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    place.destroy("shop");
+}
+
 /// An image is changed and the run is killed at every call, before and after AWS has done it.
 #[test]
 fn killed_anywhere_in_a_deployment_nothing_is_doubled() {
@@ -102,12 +149,12 @@ fn killed_anywhere_in_a_deployment_nothing_is_doubled() {
         place.run(&["--inject", &format!("kill@{call}:{side}"), "apply", "--yes", "--no-sweep"]);
         place.expect(0, &["apply", "--yes", "--no-sweep"]);
         place.is_converged();
-        let aws = Seen::new(&place.account, "us-east-1");
+        let aws = Aws::new(&place.account, "us-east-1");
         assert!(aws.image("shop-worker").ends_with("/worker:2"), "killed {side} call {call}");
         assert_eq!(aws.revisions("shop-worker").len(), 1, "killed {side} call {call}");
         place.run(&["--inject", &format!("kill@{call}:{side}"), "destroy", "--yes", "--confirm", "shop", "--allow-data-loss", "all"]);
         place.destroy("shop");
-        assert_eq!(aws.leftovers(), Vec::<String>::new(), "killed {side} call {call}");
+        assert_eq!(block_on(aws.leftovers()), Vec::<String>::new(), "killed {side} call {call}");
     });
 }
 
@@ -118,7 +165,7 @@ fn a_service_behind_a_load_balancer_comes_up_and_goes() {
     let place = Place::with(&worker(BALANCED));
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.is_converged();
-    let aws = Seen::new(&place.account, "us-east-1");
+    let aws = Aws::new(&place.account, "us-east-1");
     let service = aws.service("shop-worker");
     assert_eq!((service.load_balancers().len(), service.health_check_grace_period_seconds()), (1, Some(30)));
     place.write(worker(&BALANCED.replace("3000", "3001")));
@@ -126,5 +173,5 @@ fn a_service_behind_a_load_balancer_comes_up_and_goes() {
     place.is_converged();
     assert_eq!(aws.service("shop-worker").load_balancers()[0].container_port(), Some(3001));
     place.destroy("shop");
-    assert_eq!(aws.leftovers(), Vec::<String>::new());
+    assert_eq!(block_on(aws.leftovers()), Vec::<String>::new());
 }

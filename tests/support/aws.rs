@@ -5,6 +5,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_applicationautoscaling::types::ServiceNamespace;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, VpcPeeringConnectionStateReasonCode};
+use aws_sdk_ecs::types::TaskDefinitionStatus;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::runtime::Runtime;
 
@@ -29,16 +30,11 @@ pub struct Aws {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
     pub route53: aws_sdk_route53::Client,
-    serving: Serving,
-}
-
-/// The clients of what serves.
-struct Serving {
-    ecs: aws_sdk_ecs::Client,
-    load_balancing: aws_sdk_elasticloadbalancingv2::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
-    iam: aws_sdk_iam::Client,
-    certificates: aws_sdk_acm::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub load_balancing: aws_sdk_elasticloadbalancingv2::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub certificates: aws_sdk_acm::Client,
 }
 
 impl Aws {
@@ -50,18 +46,19 @@ impl Aws {
             .region(aws_config::Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(account, "sandbox", None, None, "tests")))
             .build();
-        let (ec2, dynamodb) = (aws_sdk_ec2::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
-        let scaling = config.to_builder().endpoint_url(running().endpoint_of("Application Auto Scaling")).build();
-        let autoscaling = aws_sdk_applicationautoscaling::Client::new(&scaling);
-        let names = config.to_builder().endpoint_url(running().endpoint_of("Route 53")).build();
-        let serving = Serving {
+        let at = |name: &str| config.to_builder().endpoint_url(running().endpoint_of(name)).build();
+        Self {
+            region: region.to_owned(),
+            ec2: aws_sdk_ec2::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            autoscaling: aws_sdk_applicationautoscaling::Client::new(&at("Application Auto Scaling")),
+            route53: aws_sdk_route53::Client::new(&at("Route 53")),
             ecs: aws_sdk_ecs::Client::new(&config),
             load_balancing: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             certificates: aws_sdk_acm::Client::new(&config),
-        };
-        Self { region: region.to_owned(), ec2, dynamodb, autoscaling, route53: aws_sdk_route53::Client::new(&names), serving }
+        }
     }
 
     /// Everything there that AWS did not put there itself, and every part of a network that carries a mark. What has gone keeps
@@ -110,26 +107,51 @@ impl Aws {
         made.hosted_zone().unwrap().id().trim_start_matches("/hostedzone/").to_owned()
     }
 
-    /// Load balancers, target groups, certificates, clusters, families of task definitions, log groups and roles of the region.
+    /// Every record, health check and hosted zone of the account.
+    pub async fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for zone in self.route53.list_hosted_zones().send().await.unwrap().hosted_zones() {
+            let sets = self.route53.list_resource_record_sets().hosted_zone_id(zone.id()).send().await.unwrap();
+            names.extend(sets.resource_record_sets().iter().map(|set| format!("{} {:?}", set.name(), set.set_identifier())));
+            names.push(zone.id().to_owned());
+        }
+        let checks = self.route53.list_health_checks().send().await.unwrap();
+        names.extend(checks.health_checks().iter().map(|check| check.id().to_owned()));
+        names
+    }
+
+    /// Load balancers and their listeners, target groups, certificates, clusters and their services, task definitions, log groups
+    /// and roles of the region. What ECS shows of a service or a revision after it is gone is left out.
     async fn serving(&self) -> Vec<String> {
-        let Serving { ecs, load_balancing, logs, iam, certificates } = &self.serving;
+        let Self { ecs, load_balancing, logs, iam, certificates, .. } = self;
         let (balancers, groups, certificates) = tokio::join!(
             load_balancing.describe_load_balancers().send(),
             load_balancing.describe_target_groups().send(),
             certificates.list_certificates().send(),
         );
-        let (clusters, families, logs, roles) = tokio::join!(
+        let (clusters, revisions, former, logs, roles) = tokio::join!(
             ecs.list_clusters().send(),
-            ecs.list_task_definition_families().status(aws_sdk_ecs::types::TaskDefinitionFamilyStatus::Active).send(),
+            ecs.list_task_definitions().status(TaskDefinitionStatus::Active).send(),
+            ecs.list_task_definitions().status(TaskDefinitionStatus::Inactive).send(),
             logs.describe_log_groups().log_group_name_prefix("/mrctl/").send(),
             iam.list_roles().path_prefix("/mrctl/").send(),
         );
         let mut left: Vec<Option<String>> = Vec::new();
-        left.extend(balancers.unwrap().load_balancers.unwrap_or_default().into_iter().map(|one| one.load_balancer_name));
+        for balancer in balancers.unwrap().load_balancers.unwrap_or_default() {
+            let listeners = load_balancing.describe_listeners().set_load_balancer_arn(balancer.load_balancer_arn).send().await.unwrap();
+            left.extend(listeners.listeners.unwrap_or_default().into_iter().map(|one| one.listener_arn));
+            left.push(balancer.load_balancer_name);
+        }
+        for cluster in clusters.unwrap().cluster_arns.unwrap_or_default() {
+            let services = ecs.list_services().cluster(&cluster).send().await.unwrap();
+            left.extend(services.service_arns.unwrap_or_default().into_iter().map(Some));
+            left.push(Some(cluster));
+        }
         left.extend(groups.unwrap().target_groups.unwrap_or_default().into_iter().map(|one| one.target_group_name));
         left.extend(certificates.unwrap().certificate_summary_list.unwrap_or_default().into_iter().map(|one| one.certificate_arn));
-        left.extend(clusters.unwrap().cluster_arns.unwrap_or_default().into_iter().map(Some));
-        left.extend(families.unwrap().families.unwrap_or_default().into_iter().map(Some));
+        for revisions in [revisions, former] {
+            left.extend(revisions.unwrap().task_definition_arns.unwrap_or_default().into_iter().map(Some));
+        }
         left.extend(logs.unwrap().log_groups.unwrap_or_default().into_iter().map(|one| one.log_group_name));
         let roles = roles.unwrap().roles.into_iter().map(|role| role.role_name);
         left.extend(roles.filter(|name| name.contains(&self.region)).map(Some));

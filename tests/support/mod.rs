@@ -3,6 +3,6 @@ pub mod aws;
 pub mod binary;
 pub mod kills;
 pub mod sandbox;
-pub mod serving;
+mod services;
 pub mod strict;
 pub mod topologies;

@@ -44,7 +44,7 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     let name = format!("{}{}", snapshot_prefix(&cx.owner.stack, &addr.name), Timestamp::now().strftime("%Y%m%d%H%M%S"));
     let ask = ask.skip_final_snapshot(false).final_db_snapshot_identifier(&name);
     // Before the answer, which may get lost.
-    cx.asked.remember(&snapshot_of(id), &name);
+    cx.asked.remember(&snapshot_of(id), &name, &name);
     maybe(ask.send().await.map_err(fault(DELETE)))?;
     label(cx, addr, id).await
 }
@@ -76,7 +76,7 @@ async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Resul
     let ask = cx.fleet.region(region).rds.remove_from_global_cluster().global_cluster_identifier(&of.global).db_cluster_identifier(arn);
     match ask.send().await.map_err(fault(DETACH)) {
         Err(refused) if refused.class != Class::NotFound => return Err(refused),
-        _ => cx.asked.remember(&asked, &of.global),
+        _ => cx.asked.remember(&asked, &of.global, &of.global),
     }
     Ok(Fault::new(DETACH, Class::Contention, format!("{id} is leaving {}", of.global)))
 }
@@ -88,10 +88,10 @@ async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Resul
 /// What AWS refused; contention until the snapshot that this run asked for is to be seen.
 pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
     let region = cx.region()?;
-    let mut expected = cx.asked.of(&snapshot_of(cluster)).map(|(name, _)| name);
+    let mut expected = cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what);
     for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, &addr.name)).await? {
         let (Some(name), Some(arn)) = (snapshot.db_cluster_snapshot_identifier(), snapshot.db_cluster_snapshot_arn()) else { continue };
-        cx.asked.remember(&snapshot_of(cluster), name);
+        cx.asked.remember(&snapshot_of(cluster), name, name);
         expected = expected.filter(|expected| expected != name);
         if tag(snapshot.tag_list(), KEPT_FROM).is_some() {
             continue;
@@ -106,5 +106,5 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
 /// The final snapshot that this run left of a cluster.
 #[must_use]
 pub fn left(cx: &Cx, cluster: &str) -> Option<String> {
-    cx.asked.of(&snapshot_of(cluster)).map(|(name, _)| name)
+    cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what)
 }

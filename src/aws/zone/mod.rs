@@ -132,8 +132,14 @@ impl Zone {
         let mut groups = VecDeque::from([gathered]);
         while let Some(group) = groups.pop_front() {
             let wanted: Vec<&Wanted> = group.iter().map(|waiting| &waiting.wanted).collect();
-            match self.try_send(fleet, region, &wanted).await {
-                Err(fault) if fault.class == Class::Invalid && group.len() > 1 => {
+            let mut outcome = self.try_send(fleet, region, &wanted).await;
+            let is_refused = |outcome: &Result<(), Fault>| outcome.as_ref().is_err_and(|fault| fault.class == Class::Invalid);
+            if is_refused(&outcome) && group.len() == 1 {
+                // The SDK sends again what had no answer, and is refused where the first was carried out: then nothing is left to send.
+                outcome = self.try_send(fleet, region, &wanted).await;
+            }
+            match outcome {
+                outcome if is_refused(&outcome) && group.len() > 1 => {
                     for part in parted(group).into_iter().rev() {
                         groups.push_front(part);
                     }

@@ -63,10 +63,11 @@ fn life(detail: &CertificateDetail) -> Life {
     }
 }
 
-/// ACM remembers a token for an hour and gives the certificate of before for it: each request has its own, so that one that was
-/// just deleted never comes back.
-fn token() -> String {
-    (0..TOKEN).map(|_| fastrand::alphanumeric()).collect()
+/// ACM remembers a token for an hour and gives the certificate of before for it (ACM API reference, "RequestCertificate"): each run has
+/// its own for each address. What had no clear answer and is asked for again is the same one, also where no list shows it yet; and
+/// one that an earlier run had and deleted never comes back.
+fn token(cx: &Cx, addr: &Addr) -> String {
+    cx.asked.token(addr, TOKEN)
 }
 
 impl Kind for Certificate {
@@ -83,7 +84,7 @@ impl Kind for Certificate {
         (Verb::Update, &["acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate"]),
         (Verb::Delete, &["acm:DeleteCertificate", "elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"]),
     ];
-    // A token is for what the SDK sends again; the engine's own repetitions are requests of their own.
+    // The token is of one run: the next one asks for another.
     const TWICE: bool = true;
 
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
@@ -122,7 +123,7 @@ impl Kind for Certificate {
         let marks = cx.owner.to_send(&want.addr, &want.spec.tags);
         let ask = cx.fleet.region(cx.region()?).certificates.request_certificate();
         let ask = ask.domain_name(&want.spec.domain).set_subject_alternative_names(Some(want.spec.names.0.clone()));
-        let ask = ask.validation_method(ValidationMethod::Dns).idempotency_token(token());
+        let ask = ask.validation_method(ValidationMethod::Dns).idempotency_token(token(cx, &want.addr));
         let ask = ask.set_tags(Some(certificates::tags(marks.into_iter().map(|(key, value)| (key, Some(value))))?));
         let made = ask.send().await.map_err(fault("acm:RequestCertificate"))?;
         made.certificate_arn.ok_or_else(|| Fault::bug("RequestCertificate gave no ARN"))
@@ -181,7 +182,7 @@ mod tests {
     use aws_sdk_acm::types::{DomainValidation, FailureReason, RecordType, ResourceRecord};
 
     use super::*;
-    use crate::aws::certificates::validations_of;
+    use crate::aws::{Fleet, certificates::validations_of};
 
     #[test]
     fn it_is_ready_as_soon_as_its_records_are_known_and_never_by_an_unknown_word() {
@@ -205,8 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_what_acm_takes() {
-        let token = token();
-        assert!(token.len() == TOKEN && token.chars().all(|c| c.is_ascii_alphanumeric()));
+    fn tokens_are_what_acm_takes_and_tell_one_request_from_another() {
+        let run = || Cx::new(Model::default().into(), Fleet::offline());
+        let (one, other) = (run(), run());
+        let [here, there]: [Addr; 2] = ["eu-west-1", "us-east-1"].map(|region| format!("{region}/acm.certificate/api").parse().unwrap());
+        let first = token(&one, &here);
+        assert!(first.len() == TOKEN && first.chars().all(|c| c.is_ascii_alphanumeric()));
+        assert_eq!(token(&one.at(&here.scope).afresh(), &here), first, "a second try is the same request");
+        assert_ne!(token(&one, &there), first);
+        assert_ne!(token(&other, &here), first);
     }
 }

@@ -304,6 +304,7 @@ impl Kind for ScalableTarget {
                 "dynamodb:ListTagsOfResource",
                 "ecs:DescribeServices",
                 "ecs:ListServices",
+                "ecs:ListTaskDefinitionFamilies",
                 "tag:GetResources",
             ],
         ),

@@ -177,6 +177,7 @@ impl Kind for ScalingPolicy {
                 "dynamodb:ListTagsOfResource",
                 "ecs:DescribeServices",
                 "ecs:ListServices",
+                "ecs:ListTaskDefinitionFamilies",
                 "elasticloadbalancing:DescribeLoadBalancers",
                 "elasticloadbalancing:DescribeTags",
                 "elasticloadbalancing:DescribeTargetGroups",

@@ -22,6 +22,7 @@ use crate::{
         errors::{fault, maybe},
         tags::{filter, ours},
     },
+    kinds::elasticloadbalancingv2::listener::Listener,
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Link, Outputs, Patience, Ref, Region, Scope, Status, Unordered, Verb,
@@ -288,12 +289,20 @@ impl SecurityGroupRules {
 
 const EVERYONE: &str = "0.0.0.0/0";
 
+const HTTPS: u16 = 443;
+
+/// The ports that a service's load balancer listens on.
+fn ports(model: &Model, service: &str, region: &Region, member: &ServiceMember) -> &'static [u16] {
+    let is_nameless = member.certificate == Certificate::Managed && model.names_of(service, region).is_empty();
+    if member.certificate == Certificate::None || is_nameless { &[80] } else { &[80, HTTPS] }
+}
+
 /// Who may call a load balancer: whom the topology names, on the ports that it listens on. Where that is not the whole world and
 /// a record asks for a health check, Route 53's checkers too, on the port that they ask.
 fn clients(model: &Model, service: &str, region: &Region, member: &ServiceMember) -> Rules {
-    let is_managed = member.certificate == Certificate::Managed && model.names_of(service, region).is_empty();
-    let ports: &[u16] = if member.certificate == Certificate::None || is_managed { &[80] } else { &[80, 443] };
-    let named = ports.iter().flat_map(|port| member.allow_from.iter().map(move |range| format!("tcp {port} {}", range.trunc())));
+    let named = ports(model, service, region, member)
+        .iter()
+        .flat_map(|port| member.allow_from.iter().map(move |range| format!("tcp {port} {}", range.trunc())));
     let checks = model.dns.iter().flat_map(|dns| dns.records.values()).filter(|record| record.service == service);
     let checks = checks.filter_map(|record| record.members.get(region)?.health_check.as_ref());
     let is_narrow = !member.allow_from.iter().any(|range| range.prefix_len() == 0);
@@ -352,7 +361,14 @@ impl Kind for SecurityGroupRules {
         let services = members.filter(|(_, (region, _))| vpc_of(model, region).is_some());
         let services = services.flat_map(|(service, (region, member))| {
             let rules = Self::of_service(model, service, region, member);
-            rules.map(|(name, spec)| Want::new(Addr::regional(region, Self::NAME, &name), spec)).collect::<Vec<_>>()
+            let [https, _] = Listener::addresses(region, service);
+            let uses_https = ports(model, service, region, member).contains(&HTTPS);
+            let want = |(name, spec): (String, Spec)| {
+                let want = Want::new(Addr::regional(region, Self::NAME, &name), spec);
+                // The port is closed only when nothing answers there any more.
+                if uses_https { want } else { want.once_gone([https.clone()]) }
+            };
+            rules.map(want).collect::<Vec<_>>()
         });
         let databases = model.aurora.iter().flat_map(|(key, has)| has.members.keys().map(move |region| (key, has, region)));
         let databases = databases.filter(|(.., region)| vpc_of(model, region).is_some()).map(|(key, has, region)| {
@@ -378,7 +394,7 @@ impl Kind for SecurityGroupRules {
             let spec = Spec { group: Ref::is(&cx.scope, id), ingress, egress, ingress_from, egress_to };
             let addr = Addr::regional(region, Self::NAME, &owner.name);
             let outputs = Outputs::of::<OpenSecurityGroupId>(id);
-            let is_there = has_rules(group) || Self::is_shut(cx, region, &addr.name);
+            let is_there = has_rules(group) || Self::is_shut(cx, region, &addr.name) && !cx.removing.contains(&addr);
             is_there.then(|| Found { addr, id: id.to_owned(), spec, outputs, life: Life::Ready, ours: true, born: None })
         };
         Ok(groups.iter().filter_map(found).collect())

@@ -191,7 +191,7 @@ impl Subnet {
                 };
                 let vpc = Ref::to(&Scope::from(region), MAIN);
                 let spec = Spec { vpc, cidr, zone, public: tier == Tier::Public, tags: named(model, &name) };
-                wants.push(Want { addr, spec, hold, after: Vec::new() });
+                wants.push(Want { hold, ..Want::new(addr, spec) });
             }
         }
         wants

@@ -6,10 +6,12 @@ use crate::{
     aws::{
         containers::{change_tags, cluster_of, marks, services, shaped},
         errors::{fault, maybe},
-        tags::addr_of,
+        tags::{addr_of, still_ours},
     },
     outputs,
-    resource::{Addr, Change, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Verb, Want},
+    resource::{
+        Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Status, Tags, Verb, Want,
+    },
     topology::Model,
 };
 
@@ -69,9 +71,12 @@ impl Kind for Cluster {
     const PATIENCE: Patience = Patience::of(5, 10, 10);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
         (Verb::Observe, &["ecs:DescribeClusters"]),
-        (Verb::Create, &["ecs:CreateCluster", "ecs:TagResource", "iam:CreateServiceLinkedRole"]),
+        (Verb::Create, &["ecs:CreateCluster", "ecs:DescribeClusters", "ecs:TagResource", "iam:CreateServiceLinkedRole"]),
         (Verb::Update, &["ecs:UpdateCluster", "ecs:TagResource", "ecs:UntagResource"]),
-        (Verb::Delete, &["ecs:DeleteCluster", "ecs:ListServices", "ecs:DescribeServices"]),
+        (
+            Verb::Delete,
+            &["ecs:DeleteCluster", "ecs:DescribeClusters", "ecs:ListServices", "ecs:ListTaskDefinitionFamilies", "ecs:DescribeServices"],
+        ),
     ];
 
     fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
@@ -101,13 +106,26 @@ impl Kind for Cluster {
         Ok(vec![Found { addr, id: name, spec, outputs: outputs_of(&cluster), life, ours, born: None }])
     }
 
-    /// AWS takes it for the one that is there when the name is (field guide 7.1 item 2), so it may be sent twice. In a new account
-    /// the role it needs is made on the way, and it is refused until that is there (item 3).
+    /// AWS takes it for the one that is there when the name is (field guide 7.1 item 2), so it may be sent twice, and gives back
+    /// somebody else's without a word: whose it is its marks tell. In a new account the role it needs is made on the way, and it is
+    /// refused until that is there (item 3).
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
         let ask = cx.fleet.region(cx.region()?).ecs.create_cluster().cluster_name(&want.spec.name);
         let ask = ask.settings(setting(want.spec.container_insights)).set_tags(Some(shaped(cx.owner.to_send(&want.addr, &want.spec.tags))));
         ask.send().await.map_err(fault("ecs:CreateCluster"))?;
-        Ok(want.spec.name.clone())
+        let name = &want.spec.name;
+        for is_last in [false, true] {
+            match get(cx, name).await? {
+                Some(there) if addr_of(cx, Self::NAME, &marks(there.tags())).as_ref() != Some(&want.addr) => {}
+                _ => return Ok(name.clone()),
+            }
+            // Tags are read with a lag.
+            if !is_last {
+                tokio::time::sleep(cx.fleet.timing().second_look).await;
+            }
+        }
+        let message = format!("a cluster `{name}` was there and does not carry this stack's mark; it is left alone");
+        Err(Fault::new("ecs:CreateCluster", Class::Exists, message))
     }
 
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
@@ -120,6 +138,10 @@ impl Kind for Cluster {
     }
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
+        let Some(now) = get(cx, &found.id).await? else { return Ok(()) };
+        if life(&now).is_some() {
+            still_ours("ecs:DeleteCluster", cx, &found.addr, &found.id, &marks(now.tags()))?;
+        }
         let ask = cx.fleet.region(cx.region()?).ecs.delete_cluster().cluster(&found.id);
         maybe(ask.send().await.map_err(fault("ecs:DeleteCluster"))).map(drop)
     }

@@ -1,12 +1,12 @@
 //! Services: how many tasks of a revision run, where, and behind what.
 //!
-//! A deployment is over when the revision that was asked for is the primary one, ECS says COMPLETED, and enough targets are healthy:
-//! a service that was rolled back is stable too, on the old revision (field guide 16, rule 30).
+//! A deployment is over when the one that was asked for is the primary one, ECS says COMPLETED, and enough targets are healthy: a
+//! service that was rolled back is stable too, on what it was before (field guide 16, rule 30).
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{
-    self, AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, LaunchType,
-    LoadBalancer, NetworkConfiguration, PropagateTags,
+    self, AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer,
+    NetworkConfiguration, PropagateTags,
 };
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthStateEnum};
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,10 @@ use super::{
 };
 use crate::{
     aws::{
-        containers::{self, change_tags, cluster_of, is_failed, marks, name_of, primary, revision, services, shaped, why_failed},
+        containers::{self, change_tags, cluster_of, marks, name_of, services, shaped},
+        deployments::{self, is_failed, is_under_way, judged, primary, progress},
         errors::{fault, maybe},
-        tags::addr_of,
+        tags::{addr_of, still_ours},
     },
     kinds::{
         ec2::{
@@ -27,6 +28,7 @@ use crate::{
             subnet::{SubnetId, Tier, subnets_of},
         },
         elasticloadbalancingv2::target_group::TargetGroupArn,
+        iam::role,
     },
     outputs,
     resource::{
@@ -187,50 +189,9 @@ fn life(service: &types::Service) -> Life {
     }
 }
 
-fn is_under_way(deployment: &types::Deployment) -> bool {
-    deployment.rollout_state() == Some(&DeploymentRolloutState::InProgress)
-}
-
-/// How far the deployment is, for the reader.
-fn progress(service: &types::Service) -> String {
-    let Some(deployment) = primary(service) else { return "no deployment yet".to_owned() };
-    let (now, of) = (deployment.running_count(), deployment.desired_count());
-    let failed = if deployment.failed_tasks() > 0 { format!(", {} failed", deployment.failed_tasks()) } else { String::new() };
-    format!("deploying {}: {now} of {of} tasks run{failed}", revision(deployment.task_definition().unwrap_or_default()))
-}
-
 fn outputs_of(service: &types::Service) -> Outputs {
     let name = service.service_name().unwrap_or_default();
     Outputs::of::<ServiceName>(name).with::<ServiceArn>(service.service_arn().unwrap_or_default())
-}
-
-/// Where a service that runs stands, held against the revision that this run asked for.
-fn judged(cx: &Cx, service: &types::Service) -> Status {
-    let Some(now) = primary(service) else { return Status::Settling(progress(service)) };
-    let arn = service.service_arn().unwrap_or_default();
-    if let Some((asked, was_seen)) = cx.asked.of(arn) {
-        let of_ours = service.deployments().iter().find(|deployment| deployment.task_definition() == Some(&*asked));
-        if of_ours.is_some() {
-            cx.asked.seen(arn);
-        }
-        let given_up = of_ours.is_some_and(is_failed);
-        if now.task_definition() != Some(&*asked) {
-            if !given_up && !was_seen {
-                return Status::Settling(format!("{} is not visible yet", revision(&asked)));
-            }
-            let to = revision(now.task_definition().unwrap_or_default());
-            let why = why_failed(service, of_ours.filter(|_| given_up));
-            return Status::Unhealthy(format!("ECS gave up on {} and went back to {to}: {why}", revision(&asked)));
-        }
-    }
-    if is_failed(now) {
-        let of = revision(now.task_definition().unwrap_or_default());
-        return Status::Unhealthy(format!("ECS gave up on {of}: {}", why_failed(service, Some(now))));
-    }
-    if is_under_way(now) || service.running_count() < service.desired_count() || service.deployments().len() > 1 {
-        return Status::Settling(progress(service));
-    }
-    Status::Ready(outputs_of(service))
 }
 
 /// What the load balancer still waits for; nothing when as many targets are healthy as tasks are wanted.
@@ -297,10 +258,13 @@ impl Kind for Service {
     /// Twenty minutes each way in Terraform; a rollback takes as long as the deployment did (field guide 7.3 items 4 and 6).
     const PATIENCE: Patience = Patience::of(10, 40, 20);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["ecs:ListServices", "ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"]),
+        (
+            Verb::Observe,
+            &["ecs:ListServices", "ecs:ListTaskDefinitionFamilies", "ecs:DescribeServices", "elasticloadbalancing:DescribeTargetHealth"],
+        ),
         (Verb::Create, &["ecs:CreateService", "ecs:TagResource", "iam:PassRole", "iam:CreateServiceLinkedRole"]),
         (Verb::Update, &["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource", "iam:PassRole"]),
-        (Verb::Delete, &["ecs:UpdateService", "ecs:DeleteService"]),
+        (Verb::Delete, &["ecs:DescribeServices", "ecs:DeleteService"]),
     ];
     /// A target group must hang on a listener (field guide 16, rule 11); and tasks that start must get at their image and log.
     const AFTER: &'static [After] = &[
@@ -310,6 +274,8 @@ impl Kind for Service {
         After::here("ec2.vpc_endpoint"),
     ];
     const SERVES: bool = true;
+    /// A deployment that does not get healthy ends after half an hour or never, and the file that mends it need not wait for that.
+    const YIELDS: bool = true;
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let wants = |(key, service): (&'_ String, &'_ crate::topology::Service)| {
@@ -336,6 +302,7 @@ impl Kind for Service {
     /// The name is unique in the cluster: what a repeated create finds there is ours when it carries our mark. The token is random,
     /// since one that follows from the address could give what was just deleted.
     async fn create(&self, cx: &Cx, want: &Want<Spec>) -> Result<String, Fault> {
+        role::known_everywhere(cx, "ecs:CreateService", &want.addr.name)?;
         let spec = &want.spec;
         let ask = cx.fleet.region(cx.region()?).ecs.create_service();
         let ask = ask.cluster(spec.cluster.get()?).service_name(&spec.name).task_definition(spec.task_definition.get()?);
@@ -348,8 +315,7 @@ impl Kind for Service {
         let ask = ask.set_tags(Some(shaped(cx.owner.to_send(&want.addr, &spec.tags))));
         let refused = match ask.send().await.map_err(fault("ecs:CreateService")) {
             Ok(made) => {
-                let arn = made.service().and_then(|service| service.service_arn()).unwrap_or_default();
-                cx.asked.remember(arn, spec.task_definition.get()?);
+                deployments::remember(cx, made.service());
                 return Ok(spec.name.clone());
             }
             Err(refused) if refused.class == Class::Exists => refused,
@@ -357,7 +323,9 @@ impl Kind for Service {
         };
         let there = containers::service(cx, &spec.name).await?;
         let is_ours = |service: &types::Service| addr_of(cx, Self::NAME, &marks(service.tags())).as_ref() == Some(&want.addr);
-        there.filter(is_ours).map(|_| spec.name.clone()).ok_or(refused)
+        let there = there.filter(is_ours).ok_or(refused)?;
+        deployments::remember(cx, Some(&there));
+        Ok(spec.name.clone())
     }
 
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
@@ -375,12 +343,18 @@ impl Kind for Service {
             return Ok(());
         }
         let spec = &want.spec;
-        let revision = spec.task_definition.get()?;
+        // Tasks that run keep what they were started with, and turning ECS Exec on or off begins no deployment (Amazon ECS API
+        // reference, "UpdateService").
+        let begins_one = changed(&["task_definition", "targets"]) || changed(&network);
+        let is_forced = once_more || (changed(&["exec"]) && !begins_one);
+        if begins_one || is_forced {
+            role::known_everywhere(cx, "ecs:UpdateService", &want.addr.name)?;
+        }
         let mut ask = cx.fleet.region(cx.region()?).ecs.update_service().cluster(found.spec.cluster.get()?).service(&found.id);
         if changed(&["task_definition"]) {
-            ask = ask.task_definition(revision);
+            ask = ask.task_definition(spec.task_definition.get()?);
         }
-        if once_more {
+        if is_forced {
             ask = ask.force_new_deployment(true);
         }
         if changed(&network) {
@@ -402,28 +376,25 @@ impl Kind for Service {
         if changed(&["count"]) {
             ask = ask.set_desired_count(managed(&spec.count));
         }
-        ask.send().await.map_err(fault("ecs:UpdateService"))?;
-        cx.asked.remember(arn, revision);
+        let answer = ask.send().await.map_err(fault("ecs:UpdateService"))?;
+        deployments::remember(cx, answer.service());
         Ok(())
     }
 
-    /// To nothing first: ECS refuses to remove a service that is scaled above that (field guide 7.3 item 6).
+    /// By force: without it ECS refuses to remove a service that is scaled above nothing, or whose deployment is under way (field
+    /// guide 7.3 item 6). Its tasks get the signal to stop all the same.
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
         let Some(now) = containers::service(cx, &found.id).await?.filter(|now| now.status() == Some("ACTIVE")) else { return Ok(()) };
-        let client = cx.fleet.region(cx.region()?).ecs;
-        let cluster = cluster_of(&cx.owner.stack);
-        if now.desired_count() > 0 {
-            let ask = client.update_service().cluster(&cluster).service(&found.id).desired_count(0);
-            maybe(ask.send().await.map_err(fault("ecs:UpdateService")))?;
-        }
-        let ask = client.delete_service().cluster(&cluster).service(&found.id);
+        still_ours("ecs:DeleteService", cx, &found.addr, &found.id, &marks(now.tags()))?;
+        let ask = cx.fleet.region(cx.region()?).ecs.delete_service();
+        let ask = ask.cluster(cluster_of(&cx.owner.stack)).service(&found.id).force(true);
         maybe(ask.send().await.map_err(fault("ecs:DeleteService"))).map(drop)
     }
 
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
         let Some(service) = containers::service(cx, id).await? else { return Ok(Status::Gone) };
         match service.status() {
-            Some("ACTIVE") => match (judged(cx, &service), targets(cx, &service).await?) {
+            Some("ACTIVE") => match (judged(cx, &service, outputs_of(&service)), targets(cx, &service).await?) {
                 (Status::Ready(_), Some(not_yet)) => Ok(Status::Settling(not_yet)),
                 (status, _) => Ok(status),
             },

@@ -10,12 +10,14 @@ use futures::stream::{StreamExt, TryStreamExt, iter};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::service::Service;
 use crate::{
     aws::{
         arns::Arns,
-        containers::{change_tags, marks, name_of, sent_once, services, shaped},
+        containers::{self, change_tags, marks, name_of, sent_once, services, shaped},
         errors::{fault, maybe, refused},
         revisions::{self, ContainerHealth, Content, SecretFrom},
+        sweep::tagged,
         tags::addr_of,
     },
     kinds::{
@@ -54,6 +56,8 @@ pub struct TaskDefinition;
 
 /// Reads of single revisions side by side: there is no call for several.
 const SIDE_BY_SIDE: usize = 8;
+/// So many of the latest revisions of a family are read without a hint that one of them is ours: the tagging index lags.
+const NEWEST: usize = 5;
 /// DeleteTaskDefinitions takes so many (field guide 7.2 item 1).
 const AT_ONCE: usize = 10;
 
@@ -179,22 +183,28 @@ impl TaskDefinition {
     /// Families of this stack, by name: those there are and those of the file, which a list may lag behind.
     async fn families(cx: &Cx) -> Result<BTreeSet<String>, Fault> {
         let region = cx.region()?;
-        let ask = cx.fleet.region(region).ecs.list_task_definition_families().family_prefix(name_of(&cx.owner.stack, ""));
-        let pages = ask.into_paginator().items().send();
-        let there = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitionFamilies"))?;
+        let there = containers::families(cx).await?;
         let wanted = cx.model.services.iter().filter(|(_, service)| service.members.contains_key(region));
-        Ok(there.into_iter().chain(wanted.map(|(key, _)| name_of(&cx.owner.stack, key))).collect())
+        Ok(there.iter().cloned().chain(wanted.map(|(key, _)| name_of(&cx.owner.stack, key))).collect())
     }
 
-    /// The revisions of a family. Of those that were deregistered and not deleted only as many as one call deletes: a pipeline may
-    /// have left hundreds, and those are not ours.
+    /// The revisions of a family that may be ours, since each is a call: what services run, what the tagging index has, and the latest
+    /// few. Of those that were deregistered and not deleted only as many as one call deletes. A pipeline may have left hundreds of both.
     async fn revisions(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Vec<Revision>, Fault> {
-        let ask = cx.fleet.region(cx.region()?).ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
+        let region = cx.region()?;
+        let ask = cx.fleet.region(region).ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
         let is_active = status == TaskDefinitionStatus::Active;
         let ask = ask.status(status);
         let arns = if is_active {
             let pages = ask.into_paginator().items().send();
-            pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitions"))?
+            let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs:ListTaskDefinitions"))?;
+            let (services, tagged) = tokio::try_join!(services(cx), tagged(cx, region))?;
+            let runs = |arn: &str| services.iter().any(|service| service.task_definition() == Some(arn));
+            let is_hinted = |arn: &str| tagged.iter().any(|line| line.arn == arn);
+            // arn:aws:ecs:REGION:ACCOUNT:task-definition/FAMILY:NUMBER
+            let family_of = |arn: &str| arn.rsplit('/').next().and_then(|name| name.rsplit_once(':')).map(|(family, _)| family.to_owned());
+            let here = all.into_iter().filter(|arn| family_of(arn).as_deref() == Some(family)).enumerate();
+            here.filter(|(index, arn)| *index < NEWEST || runs(arn) || is_hinted(arn)).map(|(_, arn)| arn).collect()
         } else {
             let most = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
             ask.max_results(most).send().await.map_err(fault("ecs:ListTaskDefinitions"))?.task_definition_arns.unwrap_or_default()
@@ -225,13 +235,16 @@ impl TaskDefinition {
         let member = wanted.and_then(|(key, service)| Some((key, service.members.get(region)?)));
         let wanted_at = member.map(|(key, _)| Addr::regional(region, Self::NAME, key));
         let by_pipeline = member.is_some_and(|(_, member)| member.image.owned_by_ci);
-        let has_ours = active.iter().any(|revision| revision.addr.is_some());
+        // A pipeline copies no marks, and its cleanup may deregister the last revision that has them: what our service runs of our
+        // family is ours, where the file leaves the image to it.
+        let is_our_service = |service: &&types::Service| addr_of(cx, Service::NAME, &marks(service.tags())).is_some();
+        let runs_in_ours = |arn: &str| services.iter().filter(is_our_service).any(|service| service.task_definition() == Some(arn));
+        let is_deployed = |revision: &Revision| by_pipeline && runs_in_ours(&revision.arn);
+        let has_ours = active.iter().any(|revision| revision.addr.is_some() || is_deployed(revision));
         let mut groups: BTreeMap<(Addr, String), Vec<Revision>> = BTreeMap::new();
         let mut found = Vec::new();
         for revision in active.into_iter().chain(inactive) {
-            // A pipeline copies no marks: what our service runs of our family is ours, where the file leaves the image to it.
-            let is_deployed = by_pipeline && has_ours && runs(&revision.arn);
-            match revision.addr.clone().or_else(|| wanted_at.clone().filter(|_| is_deployed)) {
+            match revision.addr.clone().or_else(|| wanted_at.clone().filter(|_| is_deployed(&revision))) {
                 Some(addr) => {
                     let says = if revision.is_active { revision.says(by_pipeline) } else { String::new() };
                     groups.entry((addr, says)).or_default().push(revision);
@@ -244,6 +257,9 @@ impl TaskDefinition {
             }
         }
         found.extend(groups.into_iter().filter_map(|((addr, _), group)| together(addr, group, true, &runs)));
+        // What the service runs comes last, because the last one at an address is what `desired` sees: the image of a pipeline is
+        // kept from there and from no revision that was left behind.
+        found.sort_by_key(|found| runs(&found.id));
         Ok(found)
     }
 
@@ -298,6 +314,7 @@ impl Kind for TaskDefinition {
                 "ecs:DescribeTaskDefinition",
                 "ecs:ListServices",
                 "ecs:DescribeServices",
+                "tag:GetResources",
             ],
         ),
         (Verb::Create, &["ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"]),

@@ -20,10 +20,14 @@ use crate::{
         load_balancing::{SIDE_BY_SIDE, change_tags, listeners, load_balancers, marks_of, tags_to_send},
         tags::addr_of,
     },
-    kinds::{acm::certificate::CertificateArn, ec2::vpc::named, route53::validation_record::ValidationRecord},
+    kinds::{
+        acm::certificate::CertificateArn,
+        ec2::vpc::named,
+        route53::{hosted_zone::delegation, validation_record::ValidationRecord},
+    },
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered, Verb,
-        Want,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Traffic, Unordered,
+        Verb, Want, readable,
     },
     topology::{Certificate as Wanted, Model, ServiceMember},
 };
@@ -130,10 +134,7 @@ async fn issued(cx: &Cx, certificate: &Ref<CertificateArn>) -> Result<Certificat
         };
         match detail.status() {
             Some(CertificateStatus::Issued) => {}
-            Some(CertificateStatus::PendingValidation) => {
-                let waiting = format!("certificate {arn} is PENDING_VALIDATION");
-                return Err(Fault::new(OP, Class::Contention, waiting));
-            }
+            Some(CertificateStatus::PendingValidation) => return Err(pending(cx, OP, arn).await?),
             other => {
                 let word = other.map_or("unknown", CertificateStatus::as_str);
                 return Err(Fault::new(OP, Class::Invalid, format!("certificate {arn} is {word} and cannot be used")));
@@ -143,7 +144,24 @@ async fn issued(cx: &Cx, certificate: &Ref<CertificateArn>) -> Result<Certificat
     Ok(Certificate::builder().certificate_arn(arn).build())
 }
 
+/// ACM looks for its record in public: in a zone that mrctl made it sees none before people have delegated that zone, so the run
+/// ends after `gate_timeout` instead of waiting for them.
+async fn pending(cx: &Cx, op: &'static str, arn: &str) -> Result<Fault, Fault> {
+    let (waited, waiting) = (cx.asked.waited(arn), format!("certificate {arn} is PENDING_VALIDATION"));
+    let timeout = cx.model.rollout.gate_timeout;
+    Ok(match if waited < timeout { None } else { delegation(&cx.afresh()).await? } {
+        Some(delegation) => Fault::new(op, Class::Unhealthy, format!("{waiting} after {}. {delegation}", readable(waited))),
+        None => Fault::new(op, Class::Contention, waiting),
+    })
+}
+
 impl Listener {
+    /// The addresses of what a service may listen on in a region: HTTPS and HTTP.
+    #[must_use]
+    pub fn addresses(region: &Region, service: &str) -> [Addr; 2] {
+        [HTTPS, HTTP].map(|(_, port)| Addr::regional(region, Self::NAME, &named_by(service, port)))
+    }
+
     fn want(
         model: &Model,
         service: &str,
@@ -202,8 +220,29 @@ impl Kind for Listener {
             Verb::Observe,
             &["elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"],
         ),
-        (Verb::Create, &["elasticloadbalancing:CreateListener", "elasticloadbalancing:AddTags", "acm:DescribeCertificate"]),
-        (Verb::Update, &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]),
+        (
+            Verb::Create,
+            &[
+                "elasticloadbalancing:CreateListener",
+                "elasticloadbalancing:AddTags",
+                "acm:DescribeCertificate",
+                "route53:ListHostedZones",
+                "route53:ListTagsForResources",
+                "route53:ListResourceRecordSets",
+            ],
+        ),
+        (
+            Verb::Update,
+            &[
+                "elasticloadbalancing:ModifyListener",
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:RemoveTags",
+                "acm:DescribeCertificate",
+                "route53:ListHostedZones",
+                "route53:ListTagsForResources",
+                "route53:ListResourceRecordSets",
+            ],
+        ),
         (Verb::Delete, &["elasticloadbalancing:DeleteListener"]),
     ];
     const SERVES: bool = true;
@@ -218,7 +257,9 @@ impl Kind for Listener {
                 let records: Vec<Addr> = names.map(ValidationRecord::address).collect();
                 wants.push(Self::want(model, service, region, HTTPS, certificate, false).after(records));
             }
-            wants.push(Self::want(model, service, region, HTTP, None, has_certificate));
+            // Nobody is sent to a port that is closed: HTTPS answers before HTTP leads there, and goes only when it does not any more.
+            let [https, _] = Self::addresses(region, service);
+            wants.push(Self::want(model, service, region, HTTP, None, has_certificate).after([https]));
         }
         wants
     }
@@ -285,6 +326,11 @@ impl Kind for Listener {
         let seen = maybe(ask.send().await.map_err(fault("elasticloadbalancing:DescribeListeners")))?;
         let there = seen.is_some_and(|seen| !seen.listeners().is_empty());
         Ok(if there { Status::Ready(Outputs::default()) } else { Status::Gone })
+    }
+
+    /// One that only leads elsewhere answers nobody.
+    fn traffic(&self, found: &Found<Spec>) -> Traffic {
+        if found.spec.action.starts_with(FORWARD) { Traffic::Listens } else { Traffic::None }
     }
 }
 

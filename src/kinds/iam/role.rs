@@ -2,7 +2,8 @@
 //! names only what is in its region.
 //!
 //! IAM has one endpoint, but a role is read and written with its region's own client: a region that does not answer costs its own
-//! roles and no others. Whose region a role belongs to stands in its name and its mark.
+//! roles and no others. Only the list of names is shared, and whoever answers gives it. Whose region a role belongs to stands in its
+//! name and its mark.
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types;
@@ -13,8 +14,8 @@ use crate::{
     aws::{
         arns::Arns,
         errors::{fault, maybe},
-        policy, secrets,
-        tags::addr_of,
+        policy, roles, secrets,
+        tags::{addr_of, still_ours},
     },
     kinds::{ecs::task_definition::images_of, logs::log_group},
     outputs,
@@ -22,9 +23,9 @@ use crate::{
         Addr, Change, Class, Cx, Doc, Facts, Fault, Found, Holder, Kind, Life, Outputs, Owner, Patience, Region, Replace, Status, Tags,
         Unordered, Verb, Want,
         names::{fit, with_tail},
-        owner,
+        owner::{self, Marks},
     },
-    topology::{Access, Iam, Model, ServiceMember},
+    topology::{Access, Encryption, Iam, Model, ServiceMember},
 };
 
 outputs! { "iam.role":
@@ -56,11 +57,17 @@ const POLICY: &str = "mrctl";
 const TASKS: &str = "ecs-tasks.amazonaws.com";
 /// Roles read side by side. IAM limits reads to some tens a second.
 const SIDE_BY_SIDE: usize = 8;
-/// IAM's own limit (field guide 5 item 2).
+/// IAM's own limits (field guide 5 items 2 and 9): of a name, and of all inline policies of a role together.
 const LONGEST_NAME: usize = 64;
+const LONGEST_POLICIES: usize = 10_240;
 
 const READ: [&str; 6] = ["BatchGetItem", "ConditionCheckItem", "DescribeTable", "GetItem", "Query", "Scan"];
 const WRITE: [&str; 6] = ["BatchWriteItem", "ConditionCheckItem", "DeleteItem", "DescribeTable", "PutItem", "UpdateItem"];
+/// What DynamoDB asks KMS for in the name of those who read, and of those who write (DynamoDB developer guide, "Authorizing use of your
+/// customer managed key").
+const OPEN: [&str; 2] = ["kms:Decrypt", "kms:DescribeKey"];
+const SEAL: [&str; 5] =
+    ["kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"];
 /// What pulling an image needs on its repository (Amazon ECR user guide, "Private repository policies").
 const PULL: [&str; 3] = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 const LOG: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -92,20 +99,29 @@ fn path_of(model: &Model) -> String {
     format!("{}{}/", model.iam.path, model.stack)
 }
 
-/// What the containers may do: exactly what `uses` names, and with `exec` what a shell needs.
-fn task_policy(model: &Model, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
+/// What the containers may do: exactly what `uses` names, and with `exec` what a shell needs. What may be done to several tables is
+/// one statement, because IAM limits what a policy may say.
+fn task_policy(model: &Model, region: &Region, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
     let mut statements = Vec::new();
-    for (key, access) in &member.tables {
-        let Some(table) = model.tables.get(key) else { continue };
-        let actions: BTreeSet<String> = match access {
-            Access::Read => READ.iter().collect::<Vec<_>>(),
-            Access::Write => WRITE.iter().collect(),
-            Access::ReadWrite => READ.iter().chain(&WRITE).collect(),
+    for access in [Access::Read, Access::Write, Access::ReadWrite] {
+        let tables = member.tables.iter().filter(|(_, given)| **given == access).filter_map(|(key, _)| model.tables.get(key));
+        let (mut resources, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        for table in tables {
+            resources.extend(arns.table(&table.name));
+            // A key of the user's own: DynamoDB uses it with the rights of whoever asks.
+            if let Some(Encryption::Key(key)) = table.members.get(region).map(|member| &member.encryption) {
+                keys.insert(key.clone());
+            }
         }
-        .into_iter()
-        .map(|action| format!("dynamodb:{action}"))
-        .collect();
-        statements.push(policy::allow(&actions.iter().map(String::as_str).collect::<Vec<_>>(), &arns.table(&table.name)));
+        let (to_tables, to_keys) = actions_of(access);
+        if !resources.is_empty() {
+            let actions: Vec<String> = to_tables.into_iter().map(|action| format!("dynamodb:{action}")).collect();
+            let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+            statements.push(policy::allow(&actions, &resources.into_iter().collect::<Vec<_>>()));
+        }
+        if !keys.is_empty() {
+            statements.push(policy::allow_through(&[arns.via("dynamodb")], &to_keys, &keys.into_iter().collect::<Vec<_>>()));
+        }
     }
     if member.exec {
         statements.push(policy::allow(&EXEC, &["*".to_owned()]));
@@ -113,8 +129,30 @@ fn task_policy(model: &Model, member: &ServiceMember, arns: &Arns) -> Unordered<
     Unordered(statements)
 }
 
+/// What that access is, to tables and to the keys that they are sealed with.
+fn actions_of(access: Access) -> (BTreeSet<&'static str>, Vec<&'static str>) {
+    let both = OPEN.iter().chain(&SEAL).copied().collect();
+    match access {
+        Access::Read => (READ.into(), OPEN.to_vec()),
+        Access::Write => (WRITE.into(), both),
+        Access::ReadWrite => (READ.into_iter().chain(WRITE).collect(), both),
+    }
+}
+
+/// Why IAM would not take a policy.
+fn too_long(name: &str, policy: &Unordered<Doc>) -> Option<String> {
+    // Of JSON without white space, which is not counted.
+    let length = policy::written(policy).len();
+    (length > LONGEST_POLICIES).then(|| {
+        format!(
+            "the policy of role `{name}` would have {length} characters, and IAM takes {LONGEST_POLICIES}: let the service use fewer \
+             tables or secrets, or give the tables shorter names"
+        )
+    })
+}
+
 /// What ECS may do to start a task: pull the image, write its log, read the secrets that the containers get.
-fn execution_policy(images: &[String], group: &str, stack: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
+fn execution_policy(facts: &Facts, images: &[String], group: &str, stack: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
     let repositories: BTreeSet<String> = images.iter().filter_map(|image| arns.repository(image)).collect();
     let mut statements = vec![policy::allow(&LOG, &[arns.log_streams(group)])];
     if !repositories.is_empty() {
@@ -122,16 +160,33 @@ fn execution_policy(images: &[String], group: &str, stack: &str, member: &Servic
         statements.push(policy::allow(&PULL, &repositories.into_iter().collect::<Vec<_>>()));
     }
     let logins = member.aurora.keys().map(|key| arns.secret_in_policy(&secrets::name_of(stack, key)));
-    let secrets: BTreeSet<String> = member.secrets.values().map(|given| arns.secret_in_policy(given)).chain(logins).collect();
+    let given = member.secrets.values().map(|given| arns.secret_in_policy(&facts.with_account(given)));
+    let secrets: BTreeSet<String> = given.chain(logins).collect();
     if !secrets.is_empty() {
         statements.push(policy::allow(&["secretsmanager:GetSecretValue"], &secrets.into_iter().collect::<Vec<_>>()));
     }
     Unordered(statements)
 }
 
+/// Refuses to start tasks of a service before IAM has told everyone what this run let its roles do: the tasks would fail for want
+/// of rights, and ECS would give up on the deployment.
+///
+/// # Errors
+/// It is too early.
+pub fn known_everywhere(cx: &Cx, op: &'static str, service: &str) -> Result<(), Fault> {
+    let (region, settles) = (cx.region()?, cx.fleet.timing().role_settles);
+    let roles = [task(service), execution(service)].map(|what| Addr::regional(region, Role::NAME, &what));
+    let is_new = |role: &&Addr| cx.asked.since_change(&role.to_string()).is_some_and(|since| since < settles);
+    match roles.iter().find(is_new) {
+        Some(role) => Err(Fault::new(op, Class::Contention, format!("{role} has just changed, and IAM is still telling everyone"))),
+        None => Ok(()),
+    }
+}
+
 impl Role {
     fn want(model: &Model, region: &Region, what: &str, policy: Unordered<Doc>) -> Want<Spec> {
         let name = name_of(model, region, what);
+        let hold = too_long(&name, &policy);
         let spec = Spec {
             path: path_of(model),
             tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name),
@@ -141,7 +196,7 @@ impl Role {
             permissions_boundary: model.iam.permissions_boundary.clone(),
             other_policies: Unordered::default(),
         };
-        Want::new(Addr::regional(region, Self::NAME, what), spec)
+        Want { hold, ..Want::new(Addr::regional(region, Self::NAME, what), spec) }
     }
 
     /// The roles that the topology wants in a region, by their names in IAM.
@@ -159,7 +214,7 @@ impl Role {
     /// One role of that name, when it is ours in this region or stands where ours should.
     async fn look(cx: &Cx, name: &str, wanted_at: Option<&Addr>) -> Result<Option<Found<Spec>>, Fault> {
         let Some(role) = Self::get(cx, name).await? else { return Ok(None) };
-        let marks = owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
+        let marks = marks(&role);
         let marked = addr_of(cx, Self::NAME, &marks);
         let ours = marked.is_some();
         let Some(addr) = marked.or_else(|| wanted_at.cloned()) else { return Ok(None) };
@@ -234,6 +289,10 @@ impl Role {
     }
 }
 
+fn marks(role: &types::Role) -> Marks {
+    owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())))
+}
+
 fn shaped(tags: BTreeMap<String, String>) -> Result<Vec<types::Tag>, Fault> {
     let build = |(key, value)| types::Tag::builder().key(key).value(value).build().map_err(|error| Fault::bug(error.to_string()));
     tags.into_iter().map(build).collect()
@@ -263,7 +322,18 @@ impl Kind for Role {
                 "iam:UntagRole",
             ],
         ),
-        (Verb::Delete, &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:ListInstanceProfilesForRole"]),
+        (
+            Verb::Delete,
+            &[
+                "iam:GetRole",
+                "iam:ListRolePolicies",
+                "iam:ListAttachedRolePolicies",
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:ListInstanceProfilesForRole",
+            ],
+        ),
     ];
     const SERVES: bool = true;
     /// The policy follows the create call, which has room for a trust policy only.
@@ -274,9 +344,9 @@ impl Kind for Role {
         for (key, service) in &model.services {
             for (region, member) in &service.members {
                 let arns = Arns::of(facts, region);
-                wants.push(Self::want(model, region, &task(key), task_policy(model, member, &arns)));
-                let policy =
-                    execution_policy(&images_of(facts, region, key, member), &log_group::name_of(model, key), &model.stack, member, &arns);
+                wants.push(Self::want(model, region, &task(key), task_policy(model, region, member, &arns)));
+                let (images, group) = (images_of(facts, region, key, member), log_group::name_of(model, key));
+                let policy = execution_policy(facts, &images, &group, &model.stack, member, &arns);
                 wants.push(Self::want(model, region, &execution(key), policy));
             }
         }
@@ -284,22 +354,22 @@ impl Kind for Role {
     }
 
     /// By the beginning of the name, and by the names of the file, which a list of IAM lags behind. The list is not narrowed to the
-    /// path: a role that stands under an earlier one is found by nothing else. An account has a thousand roles at most unless
-    /// it asked for more (IAM user guide, "IAM and AWS STS quotas"), and that is one page.
+    /// path, because a role that stands under an earlier one is found by nothing else; it is asked for once for all regions.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let region = cx.region()?;
         let wanted = Self::named_here(cx, region);
         let here = format!("{}-{region}-", cx.owner.stack);
-        let mut pages = cx.fleet.region(region).iam.list_roles().into_paginator().page_size(1000).items().send();
+        let listed = roles::all(cx).await?;
         let mut names: BTreeSet<String> = wanted.keys().cloned().collect();
-        while let Some(role) = pages.next().await {
-            let role = role.map_err(fault("iam:ListRoles"))?;
-            names.extend(Some(role.role_name).filter(|name| name.starts_with(&here)));
-        }
+        names.extend(listed.iter().map(|role| &role.name).filter(|name| name.starts_with(&here)).cloned());
         let wanted = &wanted;
         let looks = iter(names.into_iter().map(|name| async move { Self::look(cx, &name, wanted.get(&name)).await }));
         let found: Vec<_> = looks.buffered(SIDE_BY_SIDE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn look_at(&self, cx: &Cx, addr: &Addr, id: &str) -> Result<Vec<Found<Spec>>, Fault> {
+        Ok(Self::look(cx, id, Some(addr)).await?.into_iter().collect())
     }
 
     /// The name is unique in the account, so a repeated create is refused: with our mark on what is there, that is success.
@@ -310,7 +380,10 @@ impl Kind for Role {
         let ask = ask.set_permissions_boundary(spec.permissions_boundary.clone());
         let ask = ask.set_tags(Some(shaped(cx.owner.to_send(&want.addr, &spec.tags))?));
         match ask.send().await.map_err(fault("iam:CreateRole")) {
-            Ok(_) => Ok(spec.name.clone()),
+            Ok(_) => {
+                cx.asked.changed(&want.addr.to_string());
+                Ok(spec.name.clone())
+            }
             Err(refused) if refused.class == Class::Exists => {
                 let there = Self::look(cx, &spec.name, None).await?;
                 there.filter(|there| there.addr == want.addr && there.spec.path == spec.path).map(|there| there.id).ok_or(refused)
@@ -322,6 +395,9 @@ impl Kind for Role {
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let client = cx.fleet.region(cx.region()?).iam;
         let changed = |path: &str| changes.iter().any(|change| change.is_under(path));
+        if changes.iter().any(|change| !change.is_under("tags")) {
+            cx.asked.changed(&want.addr.to_string());
+        }
         // What is too much goes first.
         if changed("other_policies") {
             for policy in &found.spec.other_policies.0 {
@@ -358,9 +434,9 @@ impl Kind for Role {
 
     /// IAM removes a role only without policies (field guide 5 item 6).
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
-        let (Some(inline), Some(attached)) = tokio::try_join!(Self::inline_names(cx, &found.id), Self::attached(cx, &found.id))? else {
-            return Ok(());
-        };
+        let reads = tokio::try_join!(Self::get(cx, &found.id), Self::inline_names(cx, &found.id), Self::attached(cx, &found.id))?;
+        let (Some(now), Some(inline), Some(attached)) = reads else { return Ok(()) };
+        still_ours("iam:DeleteRole", cx, &found.addr, &found.id, &marks(&now))?;
         for policy in inline.iter().chain(&attached) {
             Self::take_away(cx, &found.id, policy).await?;
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aws::{
         errors::{fault, maybe},
-        tags::addr_of,
+        tags::{addr_of, still_ours},
     },
     outputs,
     resource::{
@@ -99,7 +99,7 @@ impl Kind for LogGroup {
         (Verb::Observe, &["logs:DescribeLogGroups", "logs:ListTagsForResource"]),
         (Verb::Create, &["logs:CreateLogGroup", "logs:TagResource"]),
         (Verb::Update, &["logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy", "logs:TagResource", "logs:UntagResource"]),
-        (Verb::Delete, &["logs:DeleteLogGroup"]),
+        (Verb::Delete, &["logs:DeleteLogGroup", "logs:ListTagsForResource"]),
     ];
     /// The retention is a call of its own.
     const UNFINISHED: bool = true;
@@ -125,6 +125,14 @@ impl Kind for LogGroup {
         let looks = iter(groups.into_iter().map(|group| async move { Self::look(cx, &group).await }));
         let found: Vec<_> = looks.buffered(SIDE_BY_SIDE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn look_at(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Vec<Found<Spec>>, Fault> {
+        let there = match Self::get(cx, id).await? {
+            Some(group) => Self::look(cx, &group).await?,
+            None => None,
+        };
+        Ok(there.into_iter().collect())
     }
 
     /// The name is unique, so a repeated create is refused: with our mark on what is there, that is success.
@@ -170,6 +178,12 @@ impl Kind for LogGroup {
     }
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {
+        let now = match found.outputs.get("arn") {
+            Some(arn) => Self::marks(cx, arn).await?,
+            None => return Err(Fault::bug(format!("{} has no ARN", found.addr))),
+        };
+        let Some(now) = now else { return Ok(()) };
+        still_ours("logs:DeleteLogGroup", cx, &found.addr, &found.id, &now)?;
         let ask = cx.fleet.region(cx.region()?).logs.delete_log_group().log_group_name(&found.id);
         maybe(ask.send().await.map_err(fault("logs:DeleteLogGroup"))).map(drop)
     }

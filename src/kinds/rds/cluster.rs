@@ -24,7 +24,7 @@ use crate::{
         tags::addr_of,
     },
     kinds::{
-        ec2::security_group::{SecurityGroupId, of_database},
+        ec2::{security_group::of_database, security_group_rules::OpenSecurityGroupId},
         secretsmanager::secret::{Secret, SecretVersion},
     },
     outputs,
@@ -58,7 +58,7 @@ pub struct Spec {
     pub master_username: String,
     pub subnet_group: Ref<SubnetGroupName>,
     pub parameter_group: Ref<ClusterParameterGroupName>,
-    pub security_groups: Unordered<Ref<SecurityGroupId>>,
+    pub security_groups: Unordered<Ref<OpenSecurityGroupId>>,
     /// `aws_managed`, or the ARN of a key.
     pub encryption: String,
     pub backup_retention_days: i32,

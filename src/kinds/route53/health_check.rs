@@ -14,7 +14,10 @@ use crate::{
         errors::{fault, maybe},
         zone_target,
     },
-    kinds::{ec2::vpc::named, elasticloadbalancingv2::load_balancer::LoadBalancerDnsName},
+    kinds::{
+        ec2::{security_group::of_load_balancer, vpc::named},
+        elasticloadbalancingv2::{listener::Listener, load_balancer::LoadBalancerDnsName},
+    },
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Scopes,
@@ -72,9 +75,11 @@ fn region_of(name: &str) -> Option<Region> {
 const INVERTED: &str = "health-check-inverted";
 const DISABLED: &str = "health-check-disabled";
 
-/// What somebody steers by hand stays, unless the user asked for it to be restored.
-fn kept(facts: &Facts, kind: &'static str, name: &str) -> Unmanaged<bool> {
-    if facts.keeps(kind, &address(name)) { Unmanaged::Any } else { Unmanaged::Managed(false) }
+/// What somebody steers by hand stays, also where the health check is made anew, unless the user asked for it to be restored.
+fn kept(facts: &Facts, kind: &'static str, field: &str, name: &str) -> Unmanaged<bool> {
+    let addr = address(name);
+    let is_steered = facts.found.get(&addr).is_some_and(|found| found.spec[field] == json!(true));
+    Unmanaged::Managed(is_steered && facts.keeps(kind, &addr))
 }
 
 fn managed(flag: &Unmanaged<bool>) -> Option<bool> {
@@ -86,6 +91,14 @@ fn managed(flag: &Unmanaged<bool>) -> Option<bool> {
 
 fn address(name: &str) -> Addr {
     Addr { scope: Scope::Global, kind: HealthCheck::NAME.into(), name: name.into() }
+}
+
+/// What answers in a region when somebody asks a service there by its name.
+pub(super) fn answering(region: &Region, service: &str) -> Vec<Addr> {
+    let rules = Addr::regional(region, "ec2.security_group_rules", &of_load_balancer(service));
+    let mut all = vec![Addr::regional(region, "ecs.service", service), rules];
+    all.extend(Listener::addresses(region, service));
+    all
 }
 
 /// Every health check that the topology has, by the address it has there.
@@ -135,6 +148,8 @@ fn config(spec: &Spec) -> Result<HealthCheckConfig, Fault> {
         .set_resource_path(spec.path.clone())
         .failure_threshold(spec.failure_threshold)
         .enable_sni(spec.server_name)
+        .set_inverted(managed(&spec.inverted))
+        .set_disabled(managed(&spec.disabled))
         .build()
         .map_err(|error| Fault::bug(error.to_string()))
 }
@@ -175,11 +190,12 @@ impl Kind for HealthCheck {
                     port: i32::from(check.port),
                     path: check.path.clone(),
                     failure_threshold: i32::try_from(check.failure_threshold).unwrap_or(i32::MAX),
-                    inverted: kept(facts, INVERTED, &name),
-                    disabled: kept(facts, DISABLED, &name),
+                    inverted: kept(facts, INVERTED, "inverted", &name),
+                    disabled: kept(facts, DISABLED, "disabled", &name),
                     tags: named(model, &name),
                 };
-                wants.push(Want::new(address(&name), spec));
+                // It asks for what its region answers then, so it changes with its region and not ahead of it.
+                wants.push(Want::new(address(&name), spec).after(answering(region, &record.service)));
             }
         }
         wants

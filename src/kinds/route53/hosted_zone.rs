@@ -63,6 +63,28 @@ impl HostedZone {
     }
 }
 
+/// What people have to do so that anybody asks a zone. Of one that was made before this run nobody knows whether they did.
+fn to_delegate(zone: &str, servers: &str, is_new: bool) -> String {
+    let servers = servers.split(' ').collect::<Vec<_>>().join(", ");
+    let unless = if is_new { "" } else { "if they do not stand there yet, " };
+    format!("{zone} is answered by {servers}: {unless}enter these where the domain is registered, or as NS records in the zone above")
+}
+
+fn servers_of(outputs: &Outputs) -> Option<&str> {
+    outputs.get("name_servers").filter(|servers| !servers.is_empty())
+}
+
+/// The same for the zone of the topology when it is one that mrctl makes; nothing when it is not, or not there.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn delegation(cx: &Cx) -> Result<Option<String>, Fault> {
+    let made = cx.model.dns.as_ref().map(|dns| &dns.zone).filter(|zone| zone.create);
+    let Some(addr) = made.map(|zone| HostedZone::address(&zone.name)) else { return Ok(None) };
+    let found = HostedZone.observe(&cx.at(&Scope::Global)).await?.into_iter().find(|found| found.addr == addr);
+    Ok(found.and_then(|found| Some(to_delegate(&addr.name, servers_of(&found.outputs)?, false))))
+}
+
 /// The zone that the topology's records are in, and why that cannot be said.
 pub(super) fn zone_wanted(model: &Model, facts: &Facts) -> Option<(Ref<HostedZoneId>, Option<String>)> {
     let zone = &model.dns.as_ref()?.zone;
@@ -95,9 +117,13 @@ impl Kind for HostedZone {
         made.map(|zone| Want::new(Self::address(&zone.name), spec(&zone.name))).collect()
     }
 
+    /// One that the file calls a zone that exists is none of them, whoever made it: records live in it, and another word in the file
+    /// takes it away from nobody.
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
         let zones = dns::all_zones(cx).await?;
-        let candidates: Vec<&Seen> = zones.iter().filter(|zone| dns::is_of_stack(&cx.owner.stack, zone.caller_reference())).collect();
+        let exists = cx.model.dns.as_ref().map(|dns| &dns.zone).filter(|zone| !zone.create).map(|zone| zone.name.as_str());
+        let is_candidate = |zone: &&Seen| dns::is_of_stack(&cx.owner.stack, zone.caller_reference()) && exists != Some(&plain(zone.name()));
+        let candidates: Vec<&Seen> = zones.iter().filter(is_candidate).collect();
         let ids: Vec<&str> = candidates.iter().map(|zone| bare(zone.id())).collect();
         let marks = dns::marks(cx, TagResourceType::Hostedzone, &ids).await?;
         let mut found = Vec::new();
@@ -172,11 +198,6 @@ impl Kind for HostedZone {
     }
 
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String> {
-        let servers = outputs.get("name_servers").filter(|servers| !servers.is_empty())?;
-        let servers = servers.split(' ').collect::<Vec<_>>().join(", ");
-        Some(format!(
-            "{} is answered by {servers}: enter these where the domain is registered, or as NS records in the zone above",
-            addr.name
-        ))
+        Some(to_delegate(&addr.name, servers_of(outputs)?, true))
     }
 }

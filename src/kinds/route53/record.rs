@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    health_check::{HealthCheckId, name_of},
+    health_check::{HealthCheckId, answering, name_of},
     hosted_zone::{HostedZoneId, zone_wanted},
 };
 use crate::{
@@ -232,8 +232,7 @@ impl Kind for Record {
                         (spec.policy, spec.location) = ("geolocation".to_owned(), Some(location_word(&location)));
                     }
                 }
-                let service = Addr::regional(region, "ecs.service", &record.service);
-                let mut want = Want::new(addr, spec).after([service]);
+                let mut want = Want::new(addr, spec).after(answering(region, &record.service));
                 want.hold.clone_from(&hold);
                 wants.push(want);
             }

@@ -167,7 +167,8 @@ impl Kind for ValidationRecord {
         let wanted = domains(model).into_iter().filter(|(domain, _)| !is_there(domain));
         let want = |(domain, certificates): (&str, BTreeSet<Addr>)| {
             let spec = Spec { zone: zone.clone(), domain: domain.to_owned(), record: Unmanaged::Any };
-            let mut want = Want::new(Self::address(domain), spec).after(certificates);
+            // They all want the same record: one that is known says it, and a region that is silent keeps no other from it.
+            let mut want = Want::new(Self::address(domain), spec).after_any(certificates);
             want.hold.clone_from(&hold);
             want
         };

@@ -43,6 +43,8 @@ def cluster_xml(original, cluster):
     member, _ = member_of(cluster)
     if member:
         cluster["GlobalWriteForwardingStatus"] = forwarding(cluster, member)
+    # Its own instances answer on this machine, and MiniStack says so; those of AWS have names that stay.
+    cluster = {**cluster, **cluster.get("_names", {})}
     asked = f"<GlobalWriteForwardingRequested>{str(bool(cluster.get('_forwards'))).lower()}</GlobalWriteForwardingRequested>"
     return original(cluster) + asked
 
@@ -61,7 +63,10 @@ def remember(params, cluster):
 def create_db_cluster(original, params):
     answer = original(params)
     if answer[0] == 200:
-        remember(params, rds._clusters.get(rds._p(params, "DBClusterIdentifier")))
+        made = rds._clusters.get(rds._p(params, "DBClusterIdentifier"))
+        remember(params, made)
+        if made:
+            made.setdefault("_names", {name: made[name] for name in ("Endpoint", "ReaderEndpoint")})
     return answer
 
 

@@ -1,5 +1,5 @@
 //! The load balancer of a service: whether it can have one, who may call it, how it asks the tasks, and its certificate.
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use ipnet::Ipv4Net;
 
@@ -12,13 +12,17 @@ use crate::topology::{
     decode::{CertificateDraft, ServiceDraft},
     model::{Certificate, LoadBalancer},
     node::shortened,
+    records,
     report::{At, Problem, Span},
     services::{self, INTERVAL, TIMEOUT, names},
     suggest,
 };
 
-/// Each is a rule for port 80 and one for 443, and a security group has 60 rules; a record's health check takes some (quotas of VPC).
 const MOST_RANGES: usize = 25;
+/// Rules that come in to one security group (Amazon VPC user guide, "Amazon VPC quotas").
+const MOST_RULES: usize = 60;
+/// So many of them the prefix list of Route 53's health checkers counts for (VPC user guide, "Available AWS-managed prefix lists").
+const CHECKERS: usize = 25;
 /// Beside the first name (field guide 8.3 item 2).
 const MOST_NAMES: usize = 10;
 
@@ -81,6 +85,8 @@ fn allow_from(here: &Here<'_>, problems: &mut Vec<Problem>) {
     if let Some((text, span, label)) = wrong {
         let help = "list 1 to 25 ranges, or remove `allow_from` to let everyone in";
         problems.push(Problem::new(codes::SERVICE_ALLOW_FROM, text).at(span, label).help(help));
+    } else {
+        fits(here, list, problems);
     }
     for (index, range) in list.value.iter().enumerate() {
         let help = match range.value.parse::<Ipv4Net>() {
@@ -99,6 +105,34 @@ fn allow_from(here: &Here<'_>, problems: &mut Vec<Problem>) {
                 .at(range.span, "who may call")
                 .help(help),
         );
+    }
+}
+
+/// Each range is a rule for each port that the load balancer listens on; a record's health check lets Route 53's checkers in, too, where
+/// not everyone may come.
+fn fits(here: &Here<'_>, list: &At<Vec<At<String>>>, problems: &mut Vec<Problem>) {
+    let certificate = services::certificate(here.draft, here.service, here.region);
+    let ports = if certificate == Certificate::None { 1 } else { 2 };
+    let is_everyone = |range: &At<String>| range.value.parse::<Ipv4Net>().is_ok_and(|net| net.prefix_len() == 0);
+    let records = here.draft.dns.iter().flat_map(|dns| &dns.records);
+    let own = records.filter(|record| {
+        let named = record.service.as_ref().is_some_and(|named| named.value == here.service.key.value);
+        named && records::region_codes(here.draft, record).contains(&here.region)
+    });
+    let checks = own.filter_map(|record| record.health_check_in(here.region));
+    let checked: BTreeSet<u16> = checks.map(|check| records::port(records::protocol(check, &certificate), &certificate)).collect();
+    let checkers = if list.value.iter().any(is_everyone) { 0 } else { checked.len() * CHECKERS };
+    let rules = list.value.len() * ports + checkers;
+    if rules > MOST_RULES {
+        let more = if checkers == 0 { String::new() } else { format!(" and {checkers} for Route 53's health checkers") };
+        let text = format!("`allow_from` needs {rules} rules in `{}`, and a security group has {MOST_RULES}", here.region);
+        let label = format!("{} for {ports} port{}{more}", list.value.len() * ports, if ports == 1 { "" } else { "s" });
+        let room = MOST_RULES.saturating_sub(checkers) / ports;
+        let help = match room {
+            0 => "let the health checks of all records ask the same port, or remove `allow_from` to let everyone in".to_owned(),
+            room => format!("put ranges together until there are at most {room}, or remove `health_check` from the records"),
+        };
+        problems.push(Problem::new(codes::SERVICE_ALLOW_FROM, text).at(list.span, label).help(help));
     }
 }
 

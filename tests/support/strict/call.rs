@@ -62,6 +62,20 @@ impl Call {
         Ok(Self { account, region, service, operation, fields, json, method, path, head, body })
     }
 
+    /// Whether AWS may be another place after it. Route 53 names no operation; it reads with GET, and the tags of several things at
+    /// once with a POST to their type.
+    pub fn may_change(&self) -> bool {
+        match &*self.operation {
+            "" => self.method != "GET" && !matches!(&*self.path, "/2013-04-01/tags/healthcheck" | "/2013-04-01/tags/hostedzone"),
+            operation => mrctl::aws::wire::is_mutating(operation),
+        }
+    }
+
+    /// The operation, or where it names none what is sent where.
+    pub fn named(&self) -> String {
+        if self.operation.is_empty() { format!("{} {}", self.method, self.path) } else { self.operation.clone() }
+    }
+
     /// A field of the query protocol.
     pub fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)

@@ -100,6 +100,7 @@ fn show(world: &World, call: &Call, certificate: &mut Value) {
         *looks
     };
     let is_issued = looks > WITHOUT_RECORD
+        && !world.memory().undelegated.contains(&call.account)
         && match in_dns(world, call, certificate) {
             Some(is_there) => is_there,
             None => looks > WITHOUT_RECORD + POLLS,

@@ -20,8 +20,10 @@ pub struct Services {
     linked: BTreeSet<String>,
     /// Roles that have reached ECS, by account and ARN.
     roles: BTreeSet<(String, String)>,
-    /// Deployments that will not get healthy, with the revision to go back to; nothing: there is none.
-    doomed: BTreeMap<Who, Option<String>>,
+    /// Deployments that will not get healthy, with the service to go back to; nothing: there is none.
+    doomed: BTreeMap<Who, Option<Value>>,
+    /// Services as they were before a change, for the read that does not show it yet.
+    stale: BTreeMap<Who, Value>,
     /// Deployments that failed, as they were shown last, for as many polls as are left.
     failed: BTreeMap<Who, (Value, u8)>,
 }
@@ -75,6 +77,9 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
         "DeleteService" if call.json["force"] != true && describe(world, call)["desiredCount"].as_i64().unwrap_or(0) > 0 => {
             refuse("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
         }
+        "DeleteService" if call.json["force"] != true && world.memory().slow.peek(&named(call)) == Some("IN_PROGRESS") => {
+            refuse("InvalidParameterException", "The service cannot be stopped while deployments are active.")
+        }
         // 29: services that are not gone, those on their way out included.
         "DeleteCluster" => {
             let cluster = call.json["cluster"].as_str().unwrap_or_default();
@@ -124,7 +129,7 @@ fn delete_definitions(world: &World, call: &Call) -> Verdict {
 
 fn describe(world: &World, call: &Call) -> Value {
     let name = call.json["service"].as_str().or_else(|| call.json["serviceName"].as_str()).unwrap_or_default();
-    let body = json!({ "cluster": call.json["cluster"], "services": [name] });
+    let body = json!({ "cluster": call.json["cluster"], "services": [name], "include": ["TAGS"] });
     world.forward(&call.ask_json("DescribeServices", &body)).json()["services"][0].clone()
 }
 
@@ -204,14 +209,31 @@ fn listening(world: &World, call: &Call, group: &str) -> Verdict {
     Ok(())
 }
 
-/// The revision that a service is on before a call that moves it.
-pub fn before(world: &World, call: &Call) -> Option<String> {
-    let moves = call.operation == "UpdateService" && !call.json["taskDefinition"].is_null();
-    moves.then(|| describe(world, call)["taskDefinition"].as_str().map(str::to_owned)).flatten()
+/// Whether UpdateService begins a deployment (Amazon ECS API reference, "UpdateService").
+fn deploys(call: &Call) -> bool {
+    let changes = ["taskDefinition", "networkConfiguration", "loadBalancers"].iter().any(|field| !call.json[field].is_null());
+    call.operation == "UpdateService" && (changes || call.json["forceNewDeployment"] == true)
+}
+
+/// The call for the emulator, which begins a deployment for another revision only.
+pub fn sent(call: &Call) -> Call {
+    let mut body = call.json.clone();
+    body["forceNewDeployment"] = json!(true);
+    if call.service == "ecs" && deploys(call) { call.ask_json("UpdateService", &body) } else { call.clone() }
+}
+
+/// What a service is before a call that begins a deployment.
+pub fn before(world: &World, call: &Call) -> Option<Value> {
+    if call.service != "ecs" || !deploys(call) {
+        return None;
+    }
+    let mut service = describe(world, call);
+    overlay(world, &named(call), &mut service);
+    Some(service)
 }
 
 /// Holds new states back, and begins those that a successful call starts.
-pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<String>) -> Answer {
+pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<Value>) -> Answer {
     if !answer.is_success() {
         return answer;
     }
@@ -225,15 +247,23 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer, before: Option<Str
             // 7.3.5: right after the create there is nothing to see.
             memory.slow.begin_for(named(call), "MISSING", Some(1));
         }
-        "UpdateService" if before.is_some() || call.json["forceNewDeployment"] == true => {
+        "UpdateService" if deploys(call) => {
             let mut memory = world.memory();
-            if memory.take_order_of(call) {
-                memory.services.doomed.insert(named(call), before);
+            if let Some(before) = before {
+                memory.services.stale.insert(named(call), before.clone());
+                if memory.take_order_of(call) {
+                    memory.services.doomed.insert(named(call), Some(before));
+                }
             }
-            memory.slow.begin(named(call), "IN_PROGRESS");
+            // A read right after the call may not see it: reads of ECS are eventually consistent.
+            memory.slow.begin_for(named(call), "STALE", Some(1));
         }
         // 7.3.6: tasks stop, targets deregister.
-        "DeleteService" => world.memory().slow.begin(named(call), "DRAINING"),
+        "DeleteService" => {
+            let mut memory = world.memory();
+            let polls = memory.polls(&call.account, "DeleteService");
+            memory.slow.begin_for(named(call), "DRAINING", polls);
+        }
         "DescribeServices" => {
             let mut body = answer.json();
             shown(world, call, &mut body);
@@ -257,6 +287,12 @@ fn shown(world: &World, call: &Call, body: &mut Value) {
                 world.memory().slow.begin(me, "IN_PROGRESS");
                 missing.push(json!({ "arn": service["serviceArn"], "reason": "MISSING" }));
                 continue;
+            }
+            Some("STALE") => {
+                let mut memory = world.memory();
+                let polls = memory.polls(&call.account, "UpdateService");
+                memory.slow.begin_for(me.clone(), "IN_PROGRESS", polls);
+                service = memory.services.stale.remove(&me).unwrap_or(service);
             }
             Some("IN_PROGRESS") => under_way(&mut service),
             Some("DRAINING") => service["status"] = json!("DRAINING"),
@@ -286,8 +322,12 @@ fn go_wrong(world: &World, call: &Call, me: &Who, service: &mut Value) {
         let Some(mut lost) = primary(service).cloned() else { return };
         lost["rolloutState"] = json!("FAILED");
         lost["rolloutStateReason"] = json!("ECS deployment circuit breaker: tasks failed to start.");
-        if let Some(revision) = &back {
-            let body = json!({ "cluster": service["clusterArn"], "service": service["serviceName"], "taskDefinition": revision });
+        let back = back.filter(|back| primary(&mut back.clone()).is_some_and(|before| before["rolloutState"] != "FAILED"));
+        if let Some(back) = &back {
+            let mut body = json!({ "cluster": service["clusterArn"], "service": service["serviceName"], "forceNewDeployment": true });
+            for field in ["taskDefinition", "networkConfiguration", "loadBalancers"] {
+                body[field] = back[field].clone();
+            }
             world.forward(&call.ask_json("UpdateService", &body));
             lost["status"] = json!("ACTIVE");
         }
@@ -295,26 +335,37 @@ fn go_wrong(world: &World, call: &Call, me: &Who, service: &mut Value) {
         let again = json!({ "cluster": service["clusterArn"], "services": [service["serviceName"]], "include": ["TAGS"] });
         *service = world.forward(&call.ask_json("DescribeServices", &again)).json()["services"][0].clone();
     }
+    overlay(world, me, service);
     let mut memory = world.memory();
     let Some((lost, left)) = memory.services.failed.get_mut(me) else { return };
     if lost["status"] == "PRIMARY" {
         // Nothing to go back to: it stays like this until somebody deploys again.
-        let is_same = primary(service).is_some_and(|now| now["id"] == lost["id"]);
-        if is_same {
-            service["deployments"] = json!([lost]);
-            service["runningCount"] = json!(0);
-        } else {
+        if !primary(service).is_some_and(|now| now["id"] == lost["id"]) {
             memory.services.failed.remove(me);
         }
     } else {
         // Its tasks drain, then nothing but the events tells of it.
         *left -= 1;
-        let is_over = *left == 0;
-        if let Some(all) = service["deployments"].as_array_mut() {
-            all.push(lost.clone());
-        }
-        if is_over {
+        if *left == 0 {
             memory.services.failed.remove(me);
+        }
+    }
+}
+
+/// A failed deployment as ECS shows it, which the emulator does not know of.
+fn overlay(world: &World, me: &Who, service: &mut Value) {
+    let Some((lost, _)) = world.memory().services.failed.get(me).cloned() else { return };
+    if lost["status"] == "PRIMARY" {
+        if primary(service).is_some_and(|now| now["id"] == lost["id"]) {
+            service["deployments"] = json!([lost]);
+            service["runningCount"] = json!(0);
+        }
+    } else {
+        if let Some(now) = primary(service) {
+            now["rolloutStateReason"] = json!("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/0.");
+        }
+        if let Some(all) = service["deployments"].as_array_mut() {
+            all.push(lost);
         }
     }
     let event = json!({ "id": "1", "createdAt": 1, "message": "(service) was unable to place a task: CannotPullContainerError." });

@@ -10,6 +10,9 @@ const REQUESTER: &str = "amazon-elb";
 /// The load balancers face the internet.
 const ADDRESS: &str = "203.0.113.7";
 
+/// The word for those of a load balancer that is gone.
+pub const LINGERING: &str = "lingering";
+
 /// Whether it has a public address.
 pub fn is_public(world: &World, call: &Call, interface: &xml::Item) -> bool {
     let lingers = world.memory().lingering.contains_key(&call.who(interface.one("networkInterfaceId")));
@@ -24,10 +27,13 @@ pub fn shown(world: &World, call: &Call, text: &str) -> String {
     for id in ids {
         let who = call.who(&id);
         let mut memory = world.memory();
-        let Some(looks) = memory.lingering.get_mut(&who) else { continue };
         let element = format!("<networkInterfaceId>{id}</networkInterfaceId>");
-        let address = format!("<association><publicIp>{ADDRESS}</publicIp></association>");
         let requester = format!("<requesterId>{REQUESTER}</requesterId><requesterManaged>true</requesterManaged>");
+        if memory.slow.peek(&who) == Some(LINGERING) {
+            text = text.replace(&element, &format!("{element}{requester}"));
+        }
+        let Some(looks) = memory.lingering.get_mut(&who) else { continue };
+        let address = format!("<association><publicIp>{ADDRESS}</publicIp></association>");
         text = text.replace(&element, &format!("{element}{requester}{address}"));
         if let Some(left) = looks {
             *left = left.saturating_sub(1);

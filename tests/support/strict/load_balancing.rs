@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::{
     World,
     call::{Answer, Call, Refusal},
-    certificates, refuse,
+    certificates,
+    interfaces::LINGERING,
+    refuse,
     slow::Who,
     xml::{self, Item},
 };
@@ -231,11 +233,10 @@ fn linger(world: &World, call: &Call, interface: &Item) {
     let made = world.forward(&call.ask_query("ec2", "2016-11-15", "CreateNetworkInterface", &fields));
     let Some(id) = xml::text_of(&made.text(), "networkInterfaceId") else { return };
     let mut memory = world.memory();
-    memory.slow.begin(call.who(&id), LINGERING);
+    let looks = memory.polls(&call.account, &call.operation);
+    memory.slow.begin_for(call.who(&id), LINGERING, looks);
     memory.deferred.insert(call.who(&id), call.ask_query("ec2", "2016-11-15", "DeleteNetworkInterface", &[("NetworkInterfaceId", &id)]));
 }
-
-const LINGERING: &str = "lingering";
 
 /// A try to remove what an interface holds is a poll of it.
 pub fn pass(world: &World, call: &Call) {

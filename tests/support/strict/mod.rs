@@ -63,8 +63,12 @@ struct Memory {
     services: containers::Services,
     /// When the recovery window of a secret ends.
     windows: BTreeMap<slow::Who, Timestamp>,
+    /// Accounts in which the role is there with which AWS scales services.
+    scaling: BTreeSet<String>,
     /// How often a certificate that is not issued yet was looked at.
     certificates: BTreeMap<slow::Who, u8>,
+    /// Accounts whose hosted zones nobody comes to.
+    undelegated: BTreeSet<String>,
     settings: dynamodb_settings::Settings,
     leaving_indexes: dynamodb_indexes::Leaving,
     strong: dynamodb_strong::Tables,
@@ -83,8 +87,8 @@ struct Memory {
     patience: BTreeMap<(String, String), u8>,
     /// Interfaces of services that have let go of them, and how many more looks at them it takes until they go.
     lingering: BTreeMap<slow::Who, Option<u8>>,
-    /// How many calls of an account could have changed something.
-    changes: BTreeMap<String, u64>,
+    /// The operations of an account that could have changed something.
+    changes: BTreeMap<String, Vec<String>>,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was taken: account, operation, region, body.
@@ -134,9 +138,24 @@ impl Strict {
         self.world.memory().ordered.push((account.to_owned(), format!("{operation} in {region}")));
     }
 
+    /// Lets nobody, ACM included, come to the hosted zones of an account, or lets everybody.
+    pub fn delegate(&self, account: &str, is_delegated: bool) {
+        let undelegated = &mut self.world.memory().undelegated;
+        if is_delegated {
+            undelegated.remove(account);
+        } else {
+            undelegated.insert(account.to_owned());
+        }
+    }
+
     /// Lets everything that an account asks for with this operation take so many polls.
     pub fn be_slow(&self, account: &str, operation: &str, polls: u8) {
         self.world.memory().patience.insert((account.to_owned(), operation.to_owned()), polls);
+    }
+
+    /// Lets a health check be listed and be gone when its tags are read.
+    pub fn vanish(&self, account: &str, id: &str) {
+        self.world.memory().route53.vanished.insert((account.to_owned(), id.to_owned()));
     }
 
     /// Makes an interface one of a load balancer that is being deleted: nobody but AWS can remove it, and AWS does after so many
@@ -145,9 +164,9 @@ impl Strict {
         self.world.memory().lingering.insert((account.to_owned(), region.to_owned(), interface.to_owned()), looks);
     }
 
-    /// How many calls of an account could have changed something, refused ones and repeated ones included.
-    pub fn changes(&self, account: &str) -> u64 {
-        self.world.memory().changes.get(account).copied().unwrap_or_default()
+    /// The operations of an account that could have changed something, refused ones and repeated ones included, in their order.
+    pub fn changes(&self, account: &str) -> Vec<String> {
+        self.world.memory().changes.get(account).cloned().unwrap_or_default()
     }
 
     /// The operations of an account that were refused with a code, in their order.
@@ -164,7 +183,7 @@ impl Strict {
 }
 
 impl Strict {
-    /// The requests of UpdateTable that were taken in an account and had a field, in their order: region and body.
+    /// The requests of UpdateTable and UpdateService that were taken in an account and had a field, in their order: region and body.
     pub fn updates_with(&self, account: &str, field: &str) -> Vec<(String, serde_json::Value)> {
         let memory = self.world.memory();
         let with = memory.taken.iter().filter(|(of, .., body)| of == account && body.get(field).is_some());
@@ -206,8 +225,8 @@ impl World {
     }
 
     fn answer(&self, call: &Call) -> Answer {
-        if mrctl::aws::wire::is_mutating(&call.operation) {
-            *self.memory().changes.entry(call.account.clone()).or_default() += 1;
+        if call.may_change() {
+            self.memory().changes.entry(call.account.clone()).or_default().push(call.named());
         }
         let verdict = match &*call.service {
             "ec2" => ec2::judge(self, call),
@@ -238,10 +257,10 @@ impl World {
         {
             return answer;
         }
-        let revision = containers::before(self, call);
+        let service = containers::before(self, call);
         let used = load_balancing::before(self, call);
-        let answer = self.forward(call);
-        if answer.is_success() && call.operation == "UpdateTable" {
+        let answer = self.forward(&containers::sent(call));
+        if answer.is_success() && ["UpdateTable", "UpdateService"].contains(&&*call.operation) {
             let taken = (call.account.clone(), call.operation.clone(), call.region.clone(), call.json.clone());
             self.memory().taken.push(taken);
         }
@@ -250,10 +269,11 @@ impl World {
             "dynamodb" => dynamodb::colour(self, call, answer),
             "application-autoscaling" => scaling::follow(self, call, answer),
             "route53" => route53::colour(self, call, answer),
-            "ecs" => containers::colour(self, call, answer, revision),
+            "ecs" => containers::colour(self, call, answer, service),
             "elasticloadbalancing" => load_balancing::colour(self, call, answer, &used),
             "acm" => certificates::colour(self, call, answer),
             "secretsmanager" => secrets::colour(self, call, answer),
+            "tagging" => without_roles(answer),
             "rds" => databases::colour(self, call, answer),
             _ => answer,
         }
@@ -287,6 +307,16 @@ impl World {
     fn now(&self, account: &str) -> Timestamp {
         Timestamp::now() + self.memory().ahead.get(account).copied().unwrap_or_default()
     }
+}
+
+/// The tagging index has no roles (Resource Groups Tagging API reference, "Supported services").
+fn without_roles(mut answer: Answer) -> Answer {
+    let mut body = answer.json();
+    if let Some(all) = body["ResourceTagMappingList"].as_array_mut() {
+        all.retain(|one| !one["ResourceARN"].as_str().is_some_and(|arn| arn.contains(":iam:") && arn.contains(":role/")));
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
 }
 
 /// The id of a service by the name it is signed for, where the two differ by more than case.

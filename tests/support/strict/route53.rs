@@ -31,6 +31,8 @@ pub struct Memory {
     busy: BTreeSet<(String, String)>,
     /// Every caller reference that was ever used.
     references: BTreeSet<(String, String)>,
+    /// Health checks that are gone when their tags are read.
+    pub vanished: BTreeSet<(String, String)>,
     /// What was changed, in order: account, then action, name, identifier and policy of each.
     pub changes: Vec<(String, Vec<[String; 4]>)>,
 }
@@ -45,6 +47,7 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
     match operation(call) {
         Some("ChangeResourceRecordSets") => change(world, call),
         Some("CreateHealthCheck") => reference(world, call, "HealthCheckAlreadyExists", "A health check with this CallerReference exists"),
+        Some("ListTagsForResources") => tags(world, call),
         Some("CreateHostedZone") => reference(world, call, "HostedZoneAlreadyExists", "A hosted zone with this CallerReference exists"),
         _ => Ok(()),
     }
@@ -72,6 +75,17 @@ fn reference(world: &World, call: &Call, code: &'static str, text: &str) -> Verd
         return Ok(());
     }
     refuse(code, format!("{text}: {reference}"))
+}
+
+/// One that is gone fails the whole call (Route 53 API reference, "ListTagsForResources").
+fn tags(world: &World, call: &Call) -> Verdict {
+    let body = String::from_utf8_lossy(&call.body).into_owned();
+    let memory = world.memory();
+    let mut gone = memory.route53.vanished.iter().filter(|(of, id)| *of == call.account && body.contains(id.as_str()));
+    match gone.next() {
+        Some((_, id)) => refuse("NoSuchHealthCheck", format!("A health check with ID {id} does not exist")),
+        None => Ok(()),
+    }
 }
 
 /// One record set, as far as the rules need it: every text under its path, in order.
@@ -174,6 +188,10 @@ fn judged(world: &World, call: &Call) -> Verdict {
             deleted(&after, set)?;
             after.remove(&set.key());
             continue;
+        }
+        if action == "CREATE" && after.contains_key(&set.key()) {
+            let text = format!("[Tried to create resource record set {} but it already exists]", set.shown());
+            return refuse("InvalidChangeBatch", text);
         }
         alias(set, &zone_of(call))?;
         health_check(world, call, set)?;

@@ -28,6 +28,11 @@ fn register(world: &World, call: &Call) -> Verdict {
     if resource.starts_with("service/") && service(world, call, resource)["status"] != "ACTIVE" {
         return refuse("ValidationException", format!("ECS service doesn't exist: {resource}"));
     }
+    // 7.4.3: the first target of an account finds the role not there yet with which AWS scales services.
+    if resource.starts_with("service/") && world.memory().scaling.insert(call.account.clone()) {
+        let role = "aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService";
+        return refuse("ValidationException", format!("Unable to assume IAM role: arn:aws:iam::{}:role/{role}", call.account));
+    }
     let Some(table) = resource.strip_prefix("table/") else { return Ok(()) };
     let (name, index) = table.split_once("/index/").map_or((table, None), |(name, index)| (name, Some(index)));
     let there = world.forward(&call.ask_dynamodb("DescribeTable", &call.region, &json!({ "TableName": name }))).json()["Table"].clone();
