@@ -285,7 +285,8 @@ fn a_database_joins_a_live_stack_is_used_and_leaves_it_again() {
     block_on(client.remove_regions_from_replication().secret_id(NAME).remove_replica_regions("us-east-1").send()).unwrap();
     block_on(client.delete_secret().secret_id(NAME).force_delete_without_recovery(true).send()).unwrap();
     let plan = place.plan(&[]);
-    let action = |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
+    let action =
+        |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
     assert_eq!(action("eu-west-1/secretsmanager.secret/aurora/main"), "create");
     assert_eq!(action("eu-west-1/rds.cluster/main"), "update");
     place.expect(0, &["apply", "--yes", "--no-sweep"]);

@@ -21,7 +21,8 @@ use crate::{
     plan::{Action, Plan, Step, all_of, loses, other_stack, protections},
     resource::{
         Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want,
-        doc::{diff, links, resolve}, readable,
+        doc::{diff, links, resolve},
+        readable,
     },
 };
 
