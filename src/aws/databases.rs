@@ -2,7 +2,7 @@
 //!
 //! Roles are read from `GlobalClusterMembers[].IsWriter` and nowhere else: a switch made outside mrctl moves them (field guide 4.6).
 //! Tags stand in these answers; only subnet groups and parameter groups are asked for theirs one by one.
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use aws_sdk_rds::types::{DbCluster, DbClusterSnapshot, DbInstance, GlobalCluster, Tag};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     resource::{
-        Class, Cx, Fault, Life, Region,
+        Addr, Class, Cx, Fault, Life, Region,
         names::fit,
         owner::{self, Marks},
     },
@@ -86,10 +86,12 @@ pub fn name_in(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-/// The marks among tags.
+/// The marks among tags, without what mrctl only remembers there.
 #[must_use]
 pub fn marks(tags: &[Tag]) -> Marks {
-    owner::read(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))))
+    let mut marks = owner::read(tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))));
+    marks.tags.all.retain(|key, _| !key.starts_with("mrctl:"));
+    marks
 }
 
 /// The value of a tag.
@@ -282,6 +284,26 @@ pub fn life_of(word: &str) -> Life {
 #[must_use]
 pub fn busy(op: &'static str, what: &str, word: &str) -> Fault {
     Fault::new(op, Class::Contention, format!("{what} is {word}"))
+}
+
+/// What a create came to: "already exists" is success where what stands under the name carries the mark of that address (an earlier
+/// answer was lost), and a fault where it does not.
+///
+/// # Errors
+/// What AWS refused.
+pub async fn made<T>(
+    cx: &Cx,
+    (addr, name): (&Addr, &str),
+    answer: Result<T, Fault>,
+    there: impl Future<Output = Result<Option<Marks>, Fault>>,
+) -> Result<String, Fault> {
+    match answer {
+        Err(refused) if refused.class == Class::Exists => match there.await?.filter(|marks| marks.addr_in(&cx.owner.stack) == Some(addr)) {
+            Some(_) => Ok(name.to_owned()),
+            None => Err(refused),
+        },
+        answer => answer.map(|_| name.to_owned()),
+    }
 }
 
 /// The final snapshots of a cluster in a region, by the beginning of their names.

@@ -390,8 +390,12 @@ impl Kind for Cluster {
         // The first writer is told, too: "for the primary DB cluster, this value is used immediately if the primary is demoted, but it
         // does nothing until then" (RDS API reference, CreateDBCluster). So a switch leaves nothing to change.
         let ask = ask.set_enable_global_write_forwarding(spec.write_forwarding.then_some(true));
-        ask.set_tags(Some(databases::tags(tags))).send().await.map_err(fault(CREATE))?;
-        Ok(spec.name.clone())
+        let answer = ask.set_tags(Some(databases::tags(tags))).send().await.map_err(fault(CREATE));
+        let there = async {
+            let there = databases::cluster(cx, region, &spec.name).await?;
+            Ok(there.map(|there| databases::marks(there.tag_list())))
+        };
+        databases::made(cx, (&want.addr, &spec.name), answer, there).await
     }
 
     /// Versions go up alone, and so does the password; everything else goes in one call. What AWS is busy with is waited for by name.

@@ -177,8 +177,14 @@ impl Kind for ClusterParameterGroup {
         let ask = client.create_db_cluster_parameter_group().db_cluster_parameter_group_name(&spec.name);
         let ask = ask.db_parameter_group_family(&spec.family).description(format!("{} of {}", want.addr.name, cx.owner.stack));
         let ask = ask.set_tags(Some(databases::tags(cx.owner.to_send(&want.addr, &spec.tags))));
-        ask.send().await.map_err(fault(CREATE))?;
-        Ok(spec.name.clone())
+        let there = async {
+            let there = Self::get(cx, &spec.name).await?;
+            match there.as_ref().and_then(|there| there.db_cluster_parameter_group_arn()) {
+                Some(arn) => maybe(databases::marks_of(cx, arn).await),
+                None => Ok(None),
+            }
+        };
+        databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {

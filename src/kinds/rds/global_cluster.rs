@@ -163,8 +163,11 @@ impl Kind for GlobalCluster {
         let ask = ask.engine(&spec.engine).engine_version(&database.engine_version).set_database_name(spec.database_name.clone());
         let ask = ask.storage_encrypted(spec.encrypted).deletion_protection(spec.deletion_protection);
         let ask = ask.set_tags(Some(databases::tags(cx.owner.to_send(&want.addr, &spec.tags))));
-        ask.send().await.map_err(fault(CREATE))?;
-        Ok(spec.name.clone())
+        let there = async {
+            let there = databases::global(&cx.afresh(), &spec.name).await?;
+            Ok(there.map(|there| databases::marks(there.tag_list())))
+        };
+        databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {

@@ -187,8 +187,11 @@ impl Kind for Instance {
         let ask = ask.db_cluster_identifier(spec.cluster.get()?).db_instance_class(&spec.class).engine(&spec.engine);
         let ask = ask.publicly_accessible(spec.publicly_accessible);
         let ask = ask.set_tags(Some(databases::tags(cx.owner.to_send(&want.addr, &spec.tags))));
-        ask.send().await.map_err(fault(CREATE))?;
-        Ok(spec.name.clone())
+        let there = async {
+            let there = databases::instance(cx, cx.region()?, &spec.name).await?;
+            Ok(there.map(|there| databases::marks(there.tag_list())))
+        };
+        databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {

@@ -112,8 +112,14 @@ impl Kind for SubnetGroup {
         let ask = client.create_db_subnet_group().db_subnet_group_name(&spec.name).set_subnet_ids(Some(values(&spec.subnets)?));
         let ask = ask.db_subnet_group_description(format!("Private subnets of {} for {}", cx.owner.stack, want.addr.name));
         let ask = ask.set_tags(Some(databases::tags(cx.owner.to_send(&want.addr, &spec.tags))));
-        ask.send().await.map_err(fault(CREATE))?;
-        Ok(spec.name.clone())
+        let there = async {
+            let there = Self::get(cx, &spec.name).await?;
+            match there.as_ref().and_then(|there| there.db_subnet_group_arn()) {
+                Some(arn) => maybe(databases::marks_of(cx, arn).await),
+                None => Ok(None),
+            }
+        };
+        databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {

@@ -121,6 +121,9 @@ fn busy(world: &World, call: &Call, id: &str, operation: &str) -> Verdict {
 }
 
 fn create(world: &World, call: &Call, id: &str) -> Verdict {
+    if cluster(world, call, &call.region, id).is_some() {
+        return Ok(()); // The emulator says that it is there.
+    }
     let global = call.field("GlobalClusterIdentifier");
     // 4.3 item 3: managed passwords and global databases exclude each other.
     if !global.is_empty() && call.field("ManageMasterUserPassword") == "true" {
@@ -137,9 +140,7 @@ fn create(world: &World, call: &Call, id: &str) -> Verdict {
         None => Ok(()),
         Some((arn, _)) => join(world, call, arn),
     }?;
-    if cluster(world, call, &call.region, id).is_none() {
-        begin(world, call, of_cluster(call, &call.region, id), "creating");
-    }
+    begin(world, call, of_cluster(call, &call.region, id), "creating");
     Ok(())
 }
 
