@@ -96,7 +96,7 @@ fn paths_exist(bench: &Bench, want: &Want<Value>) {
 async fn made_in_one_marked_call(bench: &mut Bench, mut want: Want<Value>) {
     let addr = want.addr.clone();
     let (kind, cx, traits) = (bench.kind(&addr), bench.cx.at(&addr.scope), bench.kind(&addr).traits());
-    bench.resolve(&mut want);
+    bench.resolve(&mut want).await;
     let lane = kind.lane(&addr, &want.spec);
     let joins = bench.built.iter().any(|(_, other)| lane.is_some() && kind.lane(&other.addr, &other.spec) == lane);
 

@@ -117,9 +117,14 @@ impl Bench {
         wants
     }
 
-    /// Fills in what the resources made so far give.
-    pub fn resolve(&self, want: &mut Want<Value>) {
+    /// Fills in what the resources made so far give, and what was not there yet when they became ready, as the engine does.
+    pub async fn resolve(&self, want: &mut Want<Value>) {
         resolve(&mut want.spec, &|addr, field| self.outputs.get(addr)?.get(field).map(str::to_owned));
+        for (_, link) in links(&want.spec) {
+            let Link::To { addr, .. } = link else { continue };
+            let found = self.find(&addr).await;
+            resolve(&mut want.spec, &|of, field| if *of == addr { found.outputs.get(field).map(str::to_owned) } else { None });
+        }
     }
 
     pub fn scopes(&self, kind: &dyn AnyKind) -> Vec<Scope> {
@@ -144,21 +149,9 @@ impl Bench {
         found.remove(0)
     }
 
-    /// Fills in what was not there yet when its resource became ready, as the engine does.
-    async fn with_late_outputs(&self, want: &Want<Value>) -> Want<Value> {
-        let mut want = want.clone();
-        for (_, link) in links(&want.spec) {
-            let Link::To { addr, .. } = link else { continue };
-            let found = self.find(&addr).await;
-            resolve(&mut want.spec, &|of, field| if *of == addr { found.outputs.get(field).map(str::to_owned) } else { None });
-        }
-        want
-    }
-
     /// Creates, and repeats, as the engine does, what AWS refuses only for now. The calls of the try that was taken are left.
     pub async fn create(&self, want: &Want<Value>) -> String {
         let (kind, cx) = (self.kind(&want.addr), self.cx.at(&want.addr.scope));
-        let want = &self.with_late_outputs(want).await;
         for _ in 0..100 {
             self.calls();
             match kind.create(&cx, want).await {

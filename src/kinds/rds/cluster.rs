@@ -66,8 +66,8 @@ pub struct Spec {
     /// The least and the most of Serverless v2, in half capacity units; left alone where instances have a class of their own, because
     /// AWS does not take it away again.
     pub half_capacity_units: Unmanaged<Option<[u32; 2]>>,
-    /// Whether a secondary passes writes on. The writer has nothing to pass on and reads as wanted.
-    pub write_forwarding: bool,
+    /// Whether a secondary passes writes on. The writer has nothing to pass on: there it is left alone.
+    pub write_forwarding: Unmanaged<bool>,
     /// The version of the secret that the password was set from.
     pub password_from: Unmanaged<Ref<SecretVersion>>,
     /// `writer` or `secondary`.
@@ -140,7 +140,6 @@ impl Cluster {
         let of = databases::membership(cx, arn).await?;
         let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
         let database = cx.model.aurora.get(&*addr.name);
-        let here = database.and_then(|database| database.members.get(region));
         let wanted_user = database.map(|database| &*database.master_username);
         let user = seen.master_username().filter(|user| is_writer && !user.is_empty()).or(wanted_user).unwrap_or_default();
         let forwards = seen.global_write_forwarding_requested() == Some(true)
@@ -165,7 +164,7 @@ impl Cluster {
             backup_retention_days: seen.backup_retention_period().unwrap_or_default(),
             deletion_protection: seen.deletion_protection() == Some(true),
             half_capacity_units: Unmanaged::Managed(scaling),
-            write_forwarding: if is_writer { here.map_or(forwards, |here| here.write_forwarding) } else { forwards },
+            write_forwarding: Unmanaged::Managed(forwards),
             password_from: Unmanaged::Managed(Ref::is(&cx.scope, tag(seen.tag_list(), PASSWORD_FROM).unwrap_or_default())),
             role: Unmanaged::Managed(if is_writer { "writer" } else { "secondary" }.to_owned()),
             copies: copies.map_or(Unmanaged::Any, Unmanaged::Managed),
@@ -200,7 +199,7 @@ impl Cluster {
                 AuroraCapacity::Class(_) => Unmanaged::Any,
                 AuroraCapacity::Serverless { min, max } => Unmanaged::Managed(Some([min, max])),
             },
-            write_forwarding: member.write_forwarding,
+            write_forwarding: Unmanaged::Managed(member.write_forwarding),
             password_from: Unmanaged::Managed(Ref::to(&scope, &secrets::address_name(key))),
             role: Unmanaged::Any,
             copies: Unmanaged::Any,
@@ -215,6 +214,9 @@ impl Cluster {
     /// versions go up in the copies first (field guide 4.5), a password is set at the writer first.
     fn ordered(key: &str, database: &Aurora, facts: &Facts, wants: &mut [Want<Spec>]) {
         let (writer, _) = global_cluster::writer(key, database, facts);
+        for want in wants.iter_mut().filter(|want| want.addr.region() == Some(&writer)) {
+            want.spec.write_forwarding = Unmanaged::Any;
+        }
         if wants.iter().any(|want| want.addr.region() == Some(&writer) && is_renewed(database, want, facts)) {
             // Begun anew, and so where the file says.
             let first = instance::Instance::address(&database.writer, key, 1);
@@ -389,7 +391,13 @@ impl Kind for Cluster {
         };
         // The first writer is told, too: "for the primary DB cluster, this value is used immediately if the primary is demoted, but it
         // does nothing until then" (RDS API reference, CreateDBCluster). So a switch leaves nothing to change.
-        let ask = ask.set_enable_global_write_forwarding(spec.write_forwarding.then_some(true));
+        let forwards = match spec.write_forwarding {
+            Unmanaged::Managed(forwards) => forwards,
+            Unmanaged::Any => {
+                cx.model.aurora.get(&*want.addr.name).and_then(|of| of.members.get(region)).is_some_and(|of| of.write_forwarding)
+            }
+        };
+        let ask = ask.set_enable_global_write_forwarding(forwards.then_some(true));
         let answer = ask.set_tags(Some(databases::tags(tags))).send().await.map_err(fault(CREATE));
         let there = async {
             let there = databases::cluster(cx, region, &spec.name).await?;
@@ -456,8 +464,10 @@ impl Kind for Cluster {
         {
             ask = ask.serverless_v2_scaling_configuration(scaling(units));
         }
-        if differs("write_forwarding") && !is_writer {
-            ask = ask.enable_global_write_forwarding(spec.write_forwarding);
+        if let Unmanaged::Managed(forwards) = spec.write_forwarding
+            && differs("write_forwarding")
+        {
+            ask = ask.enable_global_write_forwarding(forwards);
         }
         ask.send().await.map_err(fault(MODIFY)).map(drop)
     }

@@ -243,13 +243,13 @@ impl Kind for GlobalCluster {
         found.iter().filter_map(moved).collect()
     }
 
-    /// Members that are not this stack's, and those whose detaching AWS has not finished.
+    /// Members that are not this stack's.
     async fn holders(&self, cx: &Cx, found: &Found<Spec>) -> Result<Vec<Holder>, Fault> {
         let Some(now) = databases::global(cx, &found.id).await? else { return Ok(Vec::new()) };
         let holder = |arn: &str| {
             let region = region_of(arn)?;
             let is_ours = databases::cluster_name(&cx.owner.stack, &found.addr.name, &region) == databases::name_in(arn);
-            Some(Holder { what: format!("cluster {} in {region}", databases::name_in(arn)), leaves_by_itself: is_ours })
+            (!is_ours).then(|| Holder { what: format!("cluster {} in {region}", databases::name_in(arn)), leaves_by_itself: false })
         };
         Ok(now.global_cluster_members().iter().filter_map(|member| holder(member.db_cluster_arn()?)).collect())
     }
