@@ -205,10 +205,10 @@ impl Bench {
             lifted.iter().for_each(|change| open.spec[change.path.as_str()] = change.to.clone());
             self.in_line(found.clone(), &open).await;
         }
-        // Some are let go of only a while after what used them is gone (field guide 8.2 and 8.3, item 6).
+        // Some are let go of only a while after what used them is gone (field guide 8.2 and 8.3, item 6); a cluster leaves first (4.7).
         let mut tries = 0;
         while let Err(fault) = self.kind(addr).delete(&cx, found).await {
-            assert!(fault.class == Class::InUse && tries < PATIENCE, "{addr}: {fault}");
+            assert!(matches!(fault.class, Class::InUse | Class::Contention) && tries < PATIENCE, "{addr}: {fault}");
             tries += 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
