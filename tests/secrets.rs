@@ -286,7 +286,8 @@ fn a_database_joins_a_live_stack_is_used_and_leaves_it_again() {
     block_on(client.remove_regions_from_replication().secret_id(NAME).remove_replica_regions("us-east-1").send()).unwrap();
     block_on(client.delete_secret().secret_id(NAME).force_delete_without_recovery(true).send()).unwrap();
     let plan = place.plan(&[]);
-    let action = |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
+    let action =
+        |address: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == address).unwrap()["action"].clone();
     assert_eq!(action("eu-west-1/secretsmanager.secret/aurora/main"), "create");
     assert_eq!(action("eu-west-1/rds.cluster/main"), "update");
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
@@ -298,9 +299,11 @@ fn a_database_joins_a_live_stack_is_used_and_leaves_it_again() {
     let said = place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
     let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
     for gone in ["us-east-1/rds.instance/main-1: deleting", "us-east-1/ec2.security_group_rules/aurora-main: deleting"] {
-        assert!(at("done     us-east-1/ecs.service/api: updated") < at(gone), "{said}");
+        assert!(at("done     us-east-1/ecs.service/api: changed") < at(gone), "{said}");
     }
     place.is_converged();
+    // The secret went too, though no list shows yet that it was made.
+    assert!(described(&place, "us-east-1").is_none() && described(&place, "eu-west-1").unwrap().deleted_date().is_some());
     apply(&place, &serving(&format!("{DATABASE}{SERVICE}{USES}")));
     place.destroy("shop");
 }
