@@ -7,6 +7,7 @@ use aws_sdk_secretsmanager::{Client, operation::describe_secret::DescribeSecretO
 use jiff::SignedDuration;
 
 use crate::{
+    databases::switch_over,
     lifecycle::topology,
     services::seen::Seen,
     support::{
@@ -113,6 +114,8 @@ fn regions_join_and_leave_and_the_home_moves_without_a_gap() {
     apply(&place, &database(&THREE, "eu-west-1", ""));
     assert_eq!(described(&place, "ap-southeast-2").unwrap().primary_region(), Some("us-east-1"));
 
+    // Somebody moves the writer, and then its old region leaves the database.
+    switch_over(&place, "eu-west-1");
     let rest = "    regions: [eu-west-1, ap-southeast-2]\n";
     place.write(database(&THREE, "eu-west-1", rest));
     let plan = place.plan(&["--allow-data-loss", "all"]);

@@ -209,7 +209,7 @@ fn modify_global(world: &World, call: &Call) -> Verdict {
         return Ok(());
     }
     let major = |version: &str| version.split(".mysql_aurora").next().and_then(|front| front.split('.').next()).map(str::to_owned);
-    let is_minor = major(version) == major(&global.version) && !version.starts_with("8.4") == !global.version.starts_with("8.4");
+    let is_minor = major(version) == major(&global.version) && version.starts_with("8.4") == global.version.starts_with("8.4");
     // 4.5.
     if is_minor || call.field("AllowMajorVersionUpgrade") != "true" {
         return refuse("InvalidParameterCombination", "ModifyGlobalCluster only supports Major Version Upgrades.");
