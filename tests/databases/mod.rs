@@ -81,7 +81,7 @@ fn snapshots(place: &Place, region: &str) -> Vec<DbClusterSnapshot> {
 }
 
 /// Makes another region the writer, as somebody with the AWS command line would.
-fn switch_over(place: &Place, region: &str) {
+pub fn switch_over(place: &Place, region: &str) {
     let ask = client(place, region).switchover_global_cluster().global_cluster_identifier("shop-main");
     let target = cluster(place, region).db_cluster_arn().unwrap().to_owned();
     block_on(ask.target_db_cluster_identifier(target).send()).unwrap();

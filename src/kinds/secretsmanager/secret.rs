@@ -16,9 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     aws::{
+        databases,
         errors::{fault, maybe},
         secrets::{self, Described, address_name, home_of, name_of},
+        tags::addr_of,
     },
+    kinds::rds::cluster::Cluster,
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Owner, Patience, Ref, Region, Scope, Status, Tags,
@@ -79,12 +82,15 @@ fn outputs(region: &Region, now: &Described) -> Outputs {
 }
 
 impl Secret {
-    /// Names under which secrets of this stack may stand here: those of the file, because a list may lag five minutes behind
-    /// (Secrets Manager API reference, ListSecrets), and those that are listed.
+    /// Names under which secrets of this stack may stand here: those of the file, those of the clusters that are here, because a list
+    /// may lag five minutes behind (Secrets Manager API reference, ListSecrets), and those that are listed.
     async fn names(cx: &Cx) -> Result<BTreeSet<String>, Fault> {
-        let listed = secrets::listed(cx, &name_of(&cx.owner.stack, "")).await?;
-        let of_file = cx.model.aurora.keys().map(|key| name_of(&cx.owner.stack, key));
-        Ok(listed.into_iter().chain(of_file).collect())
+        let (stack, of_stack) = (&cx.owner.stack, name_of(&cx.owner.stack, ""));
+        let (listed, clusters) = tokio::try_join!(secrets::listed(cx, &of_stack), databases::clusters(cx, cx.region()?))?;
+        let of_clusters = clusters.iter().filter_map(|seen| addr_of(cx, Cluster::NAME, &databases::marks(seen.tag_list())));
+        let of_clusters: Vec<_> = of_clusters.map(|addr| name_of(stack, &addr.name)).collect();
+        let of_file = cx.model.aurora.keys().map(|key| name_of(stack, key));
+        Ok(listed.into_iter().chain(of_clusters).chain(of_file).collect())
     }
 
     /// The secret of that name here, when it is ours or stands where ours should. Ours in its recovery window counts as gone.
@@ -205,7 +211,7 @@ impl Kind for Secret {
     /// AWS gives no figure for replication; seconds as a rule. The figure is ours.
     const PATIENCE: Patience = Patience::of(2, 10, 10).appearing_within(120);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["secretsmanager:ListSecrets", secrets::DESCRIBE]),
+        (Verb::Observe, &["secretsmanager:ListSecrets", secrets::DESCRIBE, databases::DESCRIBE_CLUSTERS]),
         (Verb::Create, &[CREATE, "secretsmanager:TagResource", RESTORE, REPLICATE]),
         (
             Verb::Update,
