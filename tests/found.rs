@@ -247,6 +247,20 @@ fn a_pattern_that_matches_nothing_is_a_warning() {
     assert_eq!(messages, ["`--only us-west-1/*`", "`--except */rds.*`"]);
 }
 
+/// What is left of a plan does not look as if that were all of it.
+#[test]
+fn changes_that_a_selection_leaves_out_are_told() {
+    let place = Place::with(FILE);
+    let plan = place.plan(&["--only", "us-east-1/ec2.vpc/main"]);
+    let all = place.plan(&[])["steps"].as_array().unwrap().len();
+    let told: Vec<_> = plan["findings"].as_array().unwrap().iter().filter(|it| it["code"] == "plan::left-out").collect();
+    let [told] = told[..] else { panic!("{plan:#}") };
+    assert!(told["message"].as_str().unwrap().starts_with(&format!("{} changes are left out by", all - 1)), "{told:#}");
+    let said = place.expect(0, &["plan", "--no-sweep", "--except", "*"]);
+    assert!(said.contains("plan::left-out") && said.contains("No changes"), "{said}");
+    assert!(!place.plan(&[])["findings"].to_string().contains("plan::left-out"));
+}
+
 /// A reader of the events hears the end also when there was no plan to carry out.
 #[test]
 fn an_event_stream_ends_with_its_end_when_nothing_could_be_planned() {

@@ -67,7 +67,11 @@ pub fn still_ours(op: &'static str, cx: &Cx, addr: &Addr, id: &str, marks: &Mark
     if marks.addr_in(&cx.owner.stack) == Some(addr) {
         return Ok(());
     }
-    Err(Fault::new(op, Class::Invalid, format!("`{id}` does not carry this stack's mark of {addr} any more; it is left alone")))
+    Err(Fault::new(
+        op,
+        Class::Invalid,
+        format!("`{id}` does not carry this stack's mark of {addr} any more; it is left alone, and a new plan shows what is there"),
+    ))
 }
 
 /// Whether an EC2 resource of that kind is this stack's in the scope that is looked at.

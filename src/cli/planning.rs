@@ -13,7 +13,7 @@ use crate::{
     kinds::route53::{hosted_zone::HostedZone, validation_record::validated_by_others},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
-        existing, guard, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
+        existing, guard, left_out, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
     },
     resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope},
     topology::Model,
@@ -83,6 +83,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     if !asked.selection.is_everything() {
         plan.findings.extend(unmatched(&plan.steps, &asked.selection));
         let kept = select(&plan.steps, &ordered.graph, &asked.selection);
+        plan.findings.extend(left_out(&plan.steps, &kept));
         let steps = std::mem::take(&mut plan.steps);
         plan.steps = steps.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, step)| step).collect();
         ordered = order(&kinds, &plan.steps, &rollout)?;

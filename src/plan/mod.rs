@@ -25,7 +25,7 @@ pub use halves::all_of;
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
 pub use posture::posture;
-pub use select::{Selection, select, unmatched};
+pub use select::{Selection, left_out, select, unmatched};
 
 use crate::resource::{Addr, Change, Doc, Found, Posture, Region, Want};
 

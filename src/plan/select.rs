@@ -49,6 +49,23 @@ pub fn unmatched(steps: &[Step], selection: &Selection) -> Vec<Finding> {
     idle.map(finding).collect()
 }
 
+/// How many addresses of what is left out are named.
+const NAMED: usize = 3;
+
+/// What the selection leaves out although it would change, if anything: what is left of the plan must not look as if that were all.
+#[must_use]
+pub fn left_out(steps: &[Step], kept: &BTreeSet<usize>) -> Option<Finding> {
+    let changes = steps.iter().enumerate().filter(|(index, step)| !kept.contains(index) && step.is_change());
+    let all: Vec<String> = changes.map(|(_, step)| step.addr.to_string()).collect();
+    let more = all.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!(" and {more} more")).unwrap_or_default();
+    let (changes, are) = if all.len() == 1 { ("change", "is") } else { ("changes", "are") };
+    let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message = format!("{} {changes} {are} left out by `--only` or `--except`: {named}{more}", all.len());
+    let help = Some("run the same command without them to see everything".to_owned());
+    let finding = Finding { code: "plan::left-out", severity: Severity::Note, address: None, line: None, message, help };
+    (!all.is_empty()).then_some(finding)
+}
+
 /// The steps reached from some over the edges, followed from the first to the second of what `along` gives.
 fn closure(graph: &Graph, from: BTreeSet<usize>, along: impl Fn((usize, usize)) -> (usize, usize)) -> BTreeSet<usize> {
     let in_set = |set: &BTreeSet<usize>, op: usize| graph.ops[op].step().is_some_and(|step| set.contains(&step));

@@ -1,6 +1,11 @@
 //! What a record is changed to, on a live stack.
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use aws_sdk_route53::types::ChangeAction;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Zone, apply, doing, needs, record, topology};
 use crate::support::{aws::block_on, binary::Place, sandbox::strict};
@@ -184,6 +189,44 @@ fn a_region_that_somebody_took_out_of_dns_stays_out() {
     zone.change(ChangeAction::Upsert, set);
     assert_eq!(doing(&place.plan(&[])), [("eu-west-1/route53.record/api.example.com", "update")]);
     apply(&place);
+    place.is_converged();
+    place.destroy("shop");
+}
+
+/// An incident does not wait for a run to end: what was turned after the plan was read stays turned.
+#[test]
+fn a_health_check_that_somebody_turns_during_a_run_stays_turned() {
+    let place = Place::new();
+    let zone = Zone::new(&place);
+    let text = |path: &str, image: &str| {
+        let text = topology("shop", &TWO[..1], &record(&format!("health_check: {{ path: {path} }}")));
+        text.replace("/api:1", &format!("/api:{image}"))
+    };
+    place.write(text("/a", "1"));
+    apply(&place);
+    let id = zone.health_checks()[0].id().to_owned();
+    place.write(text("/b", "2"));
+    // The health check changes after the service, whose deployment takes its time.
+    strict().be_slow(&place.account, "UpdateService", 20);
+    let mut command = place.command(&["apply", "--yes", "--no-sweep", "--format", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut turned_at = None;
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if event["type"] == "started" && event["address"] == "us-east-1/ecs.service/api" {
+            block_on(zone.client.update_health_check().health_check_id(&id).inverted(true).send()).unwrap();
+            turned_at = Some(said.len());
+        }
+        said.push(event);
+    }
+    assert!(child.wait().unwrap().success(), "{said:#?}");
+    let is_its_step = |event: &Value| event["address"].as_str().is_some_and(|address| address.contains("route53.health_check"));
+    let changed_at = said.iter().position(is_its_step);
+    assert!(turned_at.is_some() && turned_at < changed_at, "{turned_at:?} {changed_at:?}");
+    let checks = zone.health_checks();
+    let config = checks[0].health_check_config().unwrap();
+    assert_eq!((config.resource_path(), config.inverted()), (Some("/b"), Some(true)), "{config:#?}");
     place.is_converged();
     place.destroy("shop");
 }

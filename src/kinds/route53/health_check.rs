@@ -75,11 +75,10 @@ fn region_of(name: &str) -> Option<Region> {
 const INVERTED: &str = "health-check-inverted";
 const DISABLED: &str = "health-check-disabled";
 
-/// What somebody steers by hand stays, also where the health check is made anew, unless the user asked for it to be restored.
-fn kept(facts: &Facts, kind: &'static str, field: &str, name: &str) -> Unmanaged<bool> {
-    let addr = address(name);
-    let is_steered = facts.found.get(&addr).is_some_and(|found| found.spec[field] == json!(true));
-    Unmanaged::Managed(is_steered && facts.keeps(kind, &addr))
+/// What somebody steers by hand stays, unless the user asked for it to be restored. It is never wanted as it was found: an incident
+/// may turn it while a run is under way.
+fn kept(facts: &Facts, kind: &'static str, name: &str) -> Unmanaged<bool> {
+    if facts.keeps(kind, &address(name)) { Unmanaged::Any } else { Unmanaged::Managed(false) }
 }
 
 fn managed(flag: &Unmanaged<bool>) -> Option<bool> {
@@ -139,7 +138,11 @@ fn read(addr: &Addr, config: &HealthCheckConfig, tags: Tags) -> Spec {
     }
 }
 
-fn config(spec: &Spec) -> Result<HealthCheckConfig, Fault> {
+/// What is sent for a new one; `before` are those that it takes the place of, and what somebody steers by them now goes over to it.
+fn config(spec: &Spec, before: &[&HealthCheckConfig]) -> Result<HealthCheckConfig, Fault> {
+    let steered = |flag: &Unmanaged<bool>, of: fn(&HealthCheckConfig) -> Option<bool>| {
+        managed(flag).unwrap_or_else(|| before.iter().any(|config| of(config) == Some(true)))
+    };
     HealthCheckConfig::builder()
         .r#type(HealthCheckType::from(spec.protocol.as_str()))
         .request_interval(spec.interval)
@@ -148,8 +151,8 @@ fn config(spec: &Spec) -> Result<HealthCheckConfig, Fault> {
         .set_resource_path(spec.path.clone())
         .failure_threshold(spec.failure_threshold)
         .enable_sni(spec.server_name)
-        .set_inverted(managed(&spec.inverted))
-        .set_disabled(managed(&spec.disabled))
+        .inverted(steered(&spec.inverted, HealthCheckConfig::inverted))
+        .disabled(steered(&spec.disabled, HealthCheckConfig::disabled))
         .build()
         .map_err(|error| Fault::bug(error.to_string()))
 }
@@ -190,8 +193,8 @@ impl Kind for HealthCheck {
                     port: i32::from(check.port),
                     path: check.path.clone(),
                     failure_threshold: i32::try_from(check.failure_threshold).unwrap_or(i32::MAX),
-                    inverted: kept(facts, INVERTED, "inverted", &name),
-                    disabled: kept(facts, DISABLED, "disabled", &name),
+                    inverted: kept(facts, INVERTED, &name),
+                    disabled: kept(facts, DISABLED, &name),
                     tags: named(model, &name),
                 };
                 // It asks for what its region answers then, so it changes with its region and not ahead of it.
@@ -227,7 +230,8 @@ impl Kind for HealthCheck {
         if let Some((_, check)) = known.iter().find(|(_, check)| check.health_check_config().as_ref().is_some_and(fits)) {
             return Ok(check.id().to_owned());
         }
-        let (highest, config) = (known.iter().map(|(n, _)| *n).max().unwrap_or(0), config(&want.spec)?);
+        let before: Vec<&HealthCheckConfig> = known.iter().filter_map(|(_, check)| check.health_check_config()).collect();
+        let (highest, config) = (known.iter().map(|(n, _)| *n).max().unwrap_or(0), config(&want.spec, &before)?);
         let mut used_up = None;
         for n in highest + 1..=highest + USED_UP {
             let ask = cx.fleet.route53(&desk(cx)).await.create_health_check().health_check_config(config.clone());

@@ -18,6 +18,7 @@ use crate::topology::{
     suggest,
 };
 
+/// Ours: room for two ports each, and for Route 53's checkers on none. `fits` says what there is room for beside those.
 const MOST_RANGES: usize = 25;
 /// Rules that come in to one security group (Amazon VPC user guide, "Amazon VPC quotas").
 const MOST_RULES: usize = 60;
