@@ -38,6 +38,8 @@ pub struct Clients {
     pub certificates: aws_sdk_acm::Client,
     pub rds: aws_sdk_rds::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    pub sns: aws_sdk_sns::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// Route 53 has one endpoint, like IAM.
     pub route53: aws_sdk_route53::Client,
 }
@@ -148,6 +150,8 @@ impl Fleet {
             certificates: client!(aws_sdk_acm, config, wire, region),
             rds: client!(aws_sdk_rds, config, wire, region),
             secrets: client!(aws_sdk_secretsmanager, config, wire, region),
+            sns: client!(aws_sdk_sns, config, wire, region),
+            cloudwatch: client!(aws_sdk_cloudwatch, config, wire, region),
             route53: client!(aws_sdk_route53, config, wire, region),
         };
         clients.entry(region.clone()).or_insert_with(make).clone()

@@ -13,6 +13,7 @@ mod codes;
 mod decode;
 mod load;
 mod merge;
+pub mod metrics;
 mod model;
 mod node;
 mod placeholders;

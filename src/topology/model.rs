@@ -6,12 +6,17 @@ use ipnet::Ipv4Net;
 
 use crate::resource::Region;
 
+mod alarms;
 mod aurora;
 mod dns;
 mod service;
 
+pub use alarms::{Alarm, AlarmMember, Alerts, CustomMetric, MissingData, Statistic, Watches, When};
 pub use aurora::{Aurora, AuroraCapacity, AuroraEncryption, AuroraEngine, AuroraMember, OnDestroy, UsesAurora};
-pub use dns::{Dns, DnsRecord, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember, Routing};
+pub use dns::{
+    AlarmCheck, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, InsufficientData, Location, RecordMember,
+    Routing,
+};
 pub use service::{
     Access, Architecture, Certificate, ContainerHealthCheck, Deployment, Iam, Image, LoadBalancer, ScaleOn, Service, ServiceMember,
     TargetHealthCheck, Tasks,
@@ -36,6 +41,11 @@ pub struct Model {
     pub services: IndexMap<String, Service>,
     pub iam: Iam,
     pub dns: Option<Dns>,
+    /// By the key in the file, in its order.
+    pub alarms: IndexMap<String, Alarm>,
+    /// Absent: alarms tell nobody.
+    pub alerts: Option<Alerts>,
+    pub dashboard: bool,
     pub rollout: Rollout,
 }
 

@@ -3,7 +3,7 @@ use indexmap::IndexMap;
 
 use super::{
     decode::{DnsDraft, Draft, HealthCheckDraft, Policy, RecordDraft, ServiceDraft},
-    model::{Certificate, Dns, DnsRecord, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember, Routing},
+    model::{Certificate, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember, Routing},
     services,
 };
 use crate::resource::Region;
@@ -94,11 +94,11 @@ fn health_check(draft: &Draft, check: &HealthCheckDraft, service: &ServiceDraft,
     let certificate = services::certificate(draft, service, region);
     let protocol = protocol(check, &certificate);
     let path = || check.path.as_ref().map_or_else(|| services::health_path(service.member_in(region)), |path| path.value.clone());
-    HealthCheck {
+    HealthCheck::Endpoint(EndpointCheck {
         protocol,
         port: port(protocol, &certificate),
         path: (protocol != HealthCheckProtocol::Tcp).then(path),
         interval: check.interval.as_ref().map_or(10, |interval| u32::try_from(interval.value.as_secs()).unwrap_or(10)),
         failure_threshold: check.failure_threshold.as_ref().map_or(3, |threshold| u32::try_from(threshold.value).unwrap_or(3)),
-    }
+    })
 }

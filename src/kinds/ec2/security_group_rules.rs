@@ -304,9 +304,9 @@ fn clients(model: &Model, service: &str, region: &Region, member: &ServiceMember
         .iter()
         .flat_map(|port| member.allow_from.iter().map(move |range| format!("tcp {port} {}", range.trunc())));
     let checks = model.dns.iter().flat_map(|dns| dns.records.values()).filter(|record| record.service == service);
-    let checks = checks.filter_map(|record| record.members.get(region)?.health_check.as_ref());
+    let checks = checks.filter_map(|record| record.members.get(region)?.health_check.as_ref()?.port());
     let is_narrow = !member.allow_from.iter().any(|range| range.prefix_len() == 0);
-    let checkers = checks.filter(|_| is_narrow).map(|check| format!("tcp {} {}", check.port, health_checkers(region)));
+    let checkers = checks.filter(|_| is_narrow).map(|port| format!("tcp {port} {}", health_checkers(region)));
     named.chain(checkers).collect()
 }
 

@@ -23,7 +23,7 @@ use crate::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Scopes,
         Status, Tags, Unmanaged, Verb, Want,
     },
-    topology::{HealthCheckProtocol, Model},
+    topology::{self, HealthCheckProtocol, Model},
 };
 
 outputs! { "route53.health_check":
@@ -178,7 +178,7 @@ impl Kind for HealthCheck {
         let mut wants = Vec::new();
         for (record_name, record) in model.dns.iter().flat_map(|dns| &dns.records) {
             for (region, member) in &record.members {
-                let Some(check) = &member.health_check else { continue };
+                let Some(topology::HealthCheck::Endpoint(check)) = &member.health_check else { continue };
                 let name = name_of(record_name, region);
                 let protocol = match check.protocol {
                     HealthCheckProtocol::Https => HealthCheckType::Https,

@@ -69,9 +69,45 @@ impl Location {
     }
 }
 
-/// `health_check` of a record; `auto` is decided.
+/// `health_check` of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthCheck {
+pub enum HealthCheck {
+    /// Route 53 asks the load balancer.
+    Endpoint(EndpointCheck),
+    /// `from_alarm`: Route 53 follows an alarm of the same region.
+    Alarm(AlarmCheck),
+}
+
+impl HealthCheck {
+    /// The port of the load balancer that Route 53 asks; nothing when it asks nobody.
+    #[must_use]
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Endpoint(check) => Some(check.port),
+            Self::Alarm(_) => None,
+        }
+    }
+}
+
+/// A health check that follows an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmCheck {
+    /// The key under `alarms`; the alarm has a member in the record's region, and stands there.
+    pub alarm: String,
+    pub insufficient_data: InsufficientData,
+}
+
+/// `insufficient_data`: how the check stands while the alarm has too little to judge by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsufficientData {
+    Healthy,
+    Unhealthy,
+    LastKnownStatus,
+}
+
+/// A health check that asks; `auto` is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointCheck {
     pub protocol: HealthCheckProtocol,
     pub port: u16,
     /// Absent for TCP.
