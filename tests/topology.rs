@@ -11,8 +11,8 @@ use std::{
 use mrctl::{
     resource::Region,
     topology::{
-        self, Access, Certificate, HealthCheck, HealthCheckProtocol, Image, LoadBalancer, Location, Model, Report, Routing, ScaleOn, Tasks,
-        ZoneChoice,
+        self, Access, Certificate, EndpointCheck, HealthCheck, HealthCheckProtocol, Image, LoadBalancer, Location, Model, Report, Routing,
+        ScaleOn, Tasks, ZoneChoice,
     },
     view,
 };
@@ -158,9 +158,12 @@ fn the_model_holds_what_the_file_says_of_services_and_names() {
     assert_eq!(all.names_of("api", &region("eu-west-1")), ["api.example.com"]);
     let dns = all.dns.as_ref().unwrap();
     assert_eq!((dns.zone.name.as_str(), dns.zone.create), ("example.com", true));
-    let check = |name: &str, code| dns.records[name].members[&region(code)].health_check.clone();
+    let check = |name: &str, code| match dns.records[name].members[&region(code)].health_check.clone()? {
+        HealthCheck::Endpoint(check) => Some(check),
+        HealthCheck::Alarm(check) => panic!("{check:?}"),
+    };
     let https =
-        HealthCheck { protocol: HealthCheckProtocol::Https, port: 443, path: Some("/live".into()), interval: 30, failure_threshold: 5 };
+        EndpointCheck { protocol: HealthCheckProtocol::Https, port: 443, path: Some("/live".into()), interval: 30, failure_threshold: 5 };
     assert_eq!((check("api.example.com", "us-east-1"), check("api.example.com", "eu-west-1")), (Some(https), None));
     let tcp = check("site.example.com", "eu-west-1").unwrap();
     assert_eq!((tcp.protocol, tcp.port, tcp.path, tcp.interval), (HealthCheckProtocol::Tcp, 80, None, 10));
