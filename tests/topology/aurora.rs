@@ -36,7 +36,7 @@ fn the_model_holds_what_the_file_says() {
     assert_eq!((main.database_name.as_deref(), main.master_username.as_str()), (Some("shop_main"), "admin"));
     assert_eq!(main.members.keys().cloned().collect::<Vec<_>>(), all.rollout_order());
 
-    let key = |region: &str| AuroraEncryption::Key(format!("arn:aws:kms:{region}:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"));
+    let key = |region: &str| AuroraEncryption::Key(format!("arn:aws:kms:{region}:210987654321:key/mrk-1234abcd12ab34cd56ef1234567890ab"));
     let parameters = |of: &[(&str, &str)]| -> BTreeMap<String, String> {
         of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
