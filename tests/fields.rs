@@ -70,7 +70,8 @@ fn words(base: &Value, one: &Move) -> Vec<&'static str> {
 /// What is to come of one step of all fields of a case.
 fn outcome(moves: &[Move], step: usize) -> After {
     let each = || moves.iter().map(|one| one.steps[step].1);
-    each().find(|after| !matches!(after, After::Nothing(_))).unwrap_or(moves[0].steps[step].1)
+    let refused = each().find(|after| matches!(after, After::Refused));
+    refused.or_else(|| each().find(|after| !matches!(after, After::Nothing(_)))).unwrap_or(moves[0].steps[step].1)
 }
 
 /// The value of a field before a step.
@@ -195,7 +196,11 @@ fn is_planned_alone(place: &Place, file: &Value, one: &Move, step: usize) {
     }
     place.write(alone.to_string().replace("ACCOUNT", &place.account));
     let plan = place.run(&["plan", "--detailed-exitcode", "--no-sweep"]);
-    let code = if matches!(after, After::Nothing(_)) { 0 } else { 2 };
+    let code = match after {
+        After::Nothing(_) => 0,
+        After::Refused => 8,
+        _ => 2,
+    };
     let said = String::from_utf8_lossy(&[plan.stdout, plan.stderr].concat()).into_owned();
     assert_eq!(plan.status.code(), Some(code), "{} {value}, alone: {said}", one.field);
 }

@@ -33,8 +33,6 @@ pub const REMOVE_TAGS: &str = "rds:RemoveTagsFromResource";
 const LONGEST: usize = 63;
 /// What only says that mrctl asked for the key that AWS manages: RDS answers with that key's ARN, which says nothing of whose it is.
 pub const ENCRYPTED_BY: &str = "mrctl:encrypted-by";
-/// What is on a secondary that mrctl is about to detach: when it stands alone afterwards, nothing was written to it but copies.
-pub const DETACHING: &str = "mrctl:detaching";
 /// Whose final snapshot it is; never `mrctl:stack`, because no run may take it for a part of the stack.
 pub const KEPT_FROM: &str = "mrctl:kept-from";
 

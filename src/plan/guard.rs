@@ -63,6 +63,27 @@ pub fn guard(kinds: &Kinds, steps: &[Step], allowed: &[(String, Allowance)]) -> 
     (refused.collect(), findings)
 }
 
+/// What the plan removes or makes anew.
+#[must_use]
+pub fn removing(steps: &[Step]) -> BTreeSet<Addr> {
+    let going = steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace));
+    going.map(|step| step.addr.clone()).collect()
+}
+
+/// What cannot go because something else stays: AWS would refuse it in the middle of the run.
+#[must_use]
+pub fn stuck(kinds: &Kinds, steps: &[Step]) -> Vec<Finding> {
+    let removing = removing(steps);
+    let going = steps.iter().filter(|step| removing.contains(&step.addr));
+    let why = |step: &Step| kinds.get(&step.addr.kind).ok()?.cannot_go(step.found.as_ref()?, &removing);
+    let finding = |step: &Step| {
+        let message = format!("{} {}", step.addr, why(step)?);
+        let address = Some(step.addr.clone());
+        Some(Finding { code: "plan::cannot-go", severity: Severity::Error, address, line: None, message, help: None })
+    };
+    going.filter_map(finding).collect()
+}
+
 /// Which addresses are to be adopted where nothing is left to adopt: a warning for the same reason. What stands in a region
 /// that does not answer is not known.
 #[must_use]

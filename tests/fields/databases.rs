@@ -117,21 +117,16 @@ fn settings() -> Vec<Case> {
 fn fixed() -> Vec<Case> {
     let key = |region: &str| format!("arn:aws:kms:{region}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab");
     let keys = json!({ "us-east-1": key("us-east-1"), "eu-west-1": key("eu-west-1") });
-    vec![
-        case(
-            "aurora.database_name",
-            &with(json!({})),
-            "/aurora/main/database_name",
-            always(Refused, [json!("shop"), json!("other"), GONE]),
-        ),
-        case("aurora.master_username", &with(json!({})), "/aurora/main/master_username", always(Refused, [json!("a1"), json!("b1"), GONE])),
-        case(
-            "aurora.encryption",
-            &with(json!({})),
-            "/aurora/main/encryption",
-            [(json!("aws_managed"), Nothing(THE_DEFAULT)), (keys, Refused), (GONE, Refused)],
-        ),
-    ]
+    let at = |key: &str| format!("/aurora/main/{key}");
+    let encryption = [(json!("aws_managed"), Nothing(THE_DEFAULT)), (keys, Refused), (GONE, Refused)];
+    vec![beside(
+        &with(json!({})),
+        vec![
+            moved("aurora.database_name", &at("database_name"), always(Refused, [json!("shop"), json!("other"), GONE])),
+            moved("aurora.master_username", &at("master_username"), always(Refused, [json!("a1"), json!("b1"), GONE])),
+            moved("aurora.encryption", &at("encryption"), encryption),
+        ],
+    )]
 }
 
 fn differing() -> Vec<Case> {

@@ -1,13 +1,14 @@
 //! How a cluster ends: it leaves its global cluster, that is seen to be done, and it is deleted; the writer's leaves a snapshot.
 //!
-//! Which one was the writer's is no longer to be seen once a cluster stands alone. So a secondary is labelled before it is detached: what
-//! stands alone without that label may be the only one with the data, whoever detached it, and is kept as a snapshot.
+//! Which one was the writer's is no longer to be seen once a cluster stands alone, and what stands alone takes writes. Only what this run
+//! itself saw as a secondary and detached is known to be nothing but a copy; anything else may be the only one with the data, whoever
+//! detached it and when, and is kept as a snapshot. So a run that follows one that was killed may leave a snapshot too many.
 use std::collections::BTreeMap;
 
 use aws_sdk_rds::types::DbCluster;
 use jiff::Timestamp;
 
-use super::{ADD_TAGS, DETACHING, KEPT_FROM, Membership, busy, change_tags, membership, snapshots, tag, tags};
+use super::{ADD_TAGS, KEPT_FROM, Membership, busy, membership, snapshots, tag, tags};
 use crate::{
     aws::errors::{fault, maybe},
     resource::{Addr, Class, Cx, Fault},
@@ -16,6 +17,7 @@ use crate::{
 
 pub const DETACH: &str = "rds:RemoveFromGlobalCluster";
 pub const DELETE: &str = "rds:DeleteDBCluster";
+const SECONDARY: &str = "secondary";
 pub const SNAPSHOT: &str = "rds:CreateDBClusterSnapshot";
 
 /// What the names of a database's final snapshots begin with.
@@ -35,7 +37,7 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     if let Some(of) = membership(&cx.afresh(), arn).await? {
         return Err(detach(cx, addr, now, &of).await?);
     }
-    let is_copy = tag(now.tag_list(), DETACHING).is_some();
+    let is_copy = cx.asked.of(&role_of(arn)).is_some_and(|role| role.what == SECONDARY);
     let skips = cx.model.aurora.get(&*addr.name).is_some_and(|database| database.on_destroy == OnDestroy::Skip);
     let ask = cx.fleet.region(cx.region()?).rds.delete_db_cluster().db_cluster_identifier(id);
     if is_copy || skips {
@@ -47,6 +49,11 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     cx.asked.remember(&snapshot_of(id), &name, &name);
     maybe(ask.send().await.map_err(fault(DELETE)))?;
     label(cx, addr, id).await
+}
+
+/// By what this run remembers which role a cluster had when it was detached.
+fn role_of(arn: &str) -> String {
+    format!("{arn} was")
 }
 
 fn snapshot_of(cluster: &str) -> String {
@@ -65,10 +72,8 @@ async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Resul
         let others: Vec<&str> = of.others.iter().map(|arn| super::name_in(arn)).collect();
         return Ok(Fault::new(DETACH, Class::Contention, format!("{} still copies from {addr}", others.join(", "))));
     }
-    if !of.is_writer && tag(now.tag_list(), DETACHING).is_none() {
-        let label = BTreeMap::from([(DETACHING.to_owned(), of.global.clone())]);
-        change_tags(cx, region, arn, (label, Vec::new())).await?;
-    }
+    let role = if of.is_writer { "writer" } else { SECONDARY };
+    cx.asked.remember(&role_of(arn), role, role);
     let asked = format!("{arn} leaves");
     if cx.asked.of(&asked).is_some() {
         return Ok(Fault::new(DETACH, Class::Contention, format!("{id} is still a member of {}", of.global)));

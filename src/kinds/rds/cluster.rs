@@ -4,6 +4,8 @@
 //! file's `writer` say which is made first, with the login; every other one joins as a copy, without login and database name, once the
 //! writer has an instance (field guide 4.4). They go the other way round: a copy leaves the global cluster, that is seen to be done,
 //! and it is deleted; the writer's goes last.
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_rds::types::{DbCluster, WriteForwardingStatus};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +57,6 @@ pub struct Spec {
     pub global_cluster: Option<Ref<GlobalClusterId>>,
     pub engine: String,
     pub engine_version: String,
-    pub master_username: String,
     pub subnet_group: Ref<SubnetGroupName>,
     pub parameter_group: Ref<ClusterParameterGroupName>,
     pub security_groups: Unordered<Ref<OpenSecurityGroupId>>,
@@ -98,24 +99,24 @@ impl Cluster {
         Addr::regional(region, Self::NAME, key)
     }
 
-    /// Whether something of a cluster may go: not when it is the writer's and others stay, because AWS refuses its removal and what is
-    /// gone by then is gone.
+    /// Why the writer's cluster `addr` cannot go: AWS refuses its removal while others stay, and what is gone by then is gone.
+    fn kept_by(addr: &Addr, others: &[String], removing: &BTreeSet<Addr>) -> Option<String> {
+        let stays = |arn: &&String| region_of(arn).is_none_or(|region| !removing.contains(&Self::address(&region, &addr.name)));
+        let staying: Vec<&str> = others.iter().filter(stays).map(|arn| name_in(arn)).collect();
+        let first = "switch over to one of those first (`aws rds switchover-global-cluster`)";
+        (!staying.is_empty()).then(|| format!("is the writer of its global cluster and {} would be left: {first}", staying.join(", ")))
+    }
+
+    /// Whether something of a cluster may go: not when it is the writer's and others stay.
     ///
     /// # Errors
-    /// Others stay: somebody has to switch over first.
+    /// Others stay: the writer was moved since the plan was made.
     pub fn may_go(cx: &Cx, addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
         let Some(of) = of.filter(|of| of.is_writer && cx.removing.contains(addr)) else { return Ok(()) };
-        let stays = |arn: &&String| region_of(arn).is_none_or(|region| !cx.removing.contains(&Self::address(&region, &addr.name)));
-        let staying: Vec<&str> = of.others.iter().filter(stays).map(|arn| name_in(arn)).collect();
-        if staying.is_empty() {
-            return Ok(());
+        match Self::kept_by(addr, &of.others, &cx.removing) {
+            Some(why) => Err(Fault::new(ending::DELETE, Class::Invalid, format!("{addr} {why}"))),
+            None => Ok(()),
         }
-        let message = format!(
-            "{addr} is the writer of {} and {} would be left: switch over to one of those first (`aws rds switchover-global-cluster`)",
-            of.global,
-            staying.join(", ")
-        );
-        Err(Fault::new(ending::DELETE, Class::Invalid, message))
     }
 
     fn outputs(seen: &DbCluster) -> Outputs {
@@ -139,9 +140,6 @@ impl Cluster {
         let Some(addr) = marked.or_else(|| cx.model.aurora.iter().find_map(of_file)) else { return Ok(None) };
         let of = databases::membership(cx, arn).await?;
         let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
-        let database = cx.model.aurora.get(&*addr.name);
-        let wanted_user = database.map(|database| &*database.master_username);
-        let user = seen.master_username().filter(|user| is_writer && !user.is_empty()).or(wanted_user).unwrap_or_default();
         let forwards = seen.global_write_forwarding_requested() == Some(true)
             || matches!(seen.global_write_forwarding_status(), Some(WriteForwardingStatus::Enabled | WriteForwardingStatus::Enabling));
         let groups = seen.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
@@ -156,7 +154,6 @@ impl Cluster {
             global_cluster: of.as_ref().map(|of| Ref::is(&Scope::Global, &of.global)),
             engine: seen.engine().unwrap_or_default().to_owned(),
             engine_version: seen.engine_version().unwrap_or_default().to_owned(),
-            master_username: user.to_owned(),
             subnet_group: Ref::is(&cx.scope, seen.db_subnet_group().unwrap_or_default()),
             parameter_group: Ref::is(&cx.scope, seen.db_cluster_parameter_group().unwrap_or_default()),
             security_groups: Unordered(groups.map(|id| Ref::is(&cx.scope, id)).collect()),
@@ -185,7 +182,6 @@ impl Cluster {
             global_cluster: Some(Ref::to(&Scope::Global, key)),
             engine: database.engine.as_str().to_owned(),
             engine_version: database.engine_version.clone(),
-            master_username: database.master_username.clone(),
             subnet_group: Ref::to(&scope, key),
             parameter_group: Ref::to(&scope, key),
             security_groups: Unordered(vec![Ref::to(&scope, &of_database(key))]),
@@ -279,10 +275,12 @@ fn is_renewed(database: &Aurora, want: &Want<Spec>, facts: &Facts) -> bool {
     let Some(found) = facts.found.get(&want.addr).filter(|found| found.ours) else { return false };
     let is = |field: &str, wanted: &str| found.spec.get(field).and_then(|now| now.as_str()) == Some(wanted);
     let spec = &want.spec;
-    let stays = is("engine", &spec.engine) && is("master_username", &spec.master_username) && is("encryption", &spec.encryption);
+    let stays = is("engine", &spec.engine) && is("encryption", &spec.encryption);
     let global = facts.found.get(&global_cluster::GlobalCluster::address(&want.addr.name));
-    let name = global.and_then(|global| global.spec.get("database_name")?.as_str());
-    !stays || global.is_some() && name != database.database_name.as_deref()
+    let of_global = |field: &str| global.and_then(|global| global.spec.get(field)?.as_str());
+    let (name, user) = (of_global("database_name"), of_global("master_username"));
+    let begins_anew = name != database.database_name.as_deref() || user.is_some_and(|user| user != database.master_username);
+    !stays || global.is_some() && begins_anew
 }
 
 fn found_instance(key: &str, region: &Region, facts: &Facts) -> bool {
@@ -303,7 +301,7 @@ fn scaling([min, max]: [u32; 2]) -> aws_sdk_rds::types::ServerlessV2ScalingConfi
 impl Kind for Cluster {
     type Spec = Spec;
     const NAME: &'static str = "rds.cluster";
-    const FIXED: &'static [&'static str] = &["name", "global_cluster", "engine", "master_username", "subnet_group", "encryption"];
+    const FIXED: &'static [&'static str] = &["name", "global_cluster", "engine", "subnet_group", "encryption"];
     /// Terraform waits two hours for a cluster, and 90 minutes for an upgrade; a copy takes as long as its data (field guide 4.2 item 4,
     /// 4.3 item 4, 4.4 item 4).
     const PATIENCE: Patience = Patience::of(15, 120, 120);
@@ -538,7 +536,7 @@ impl Kind for Cluster {
     fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
         let mut posture = Vec::new();
         let known: Vec<&str> = found.iter().filter(|one| one.ours).filter_map(|one| one.outputs.get("arn")).collect();
-        let mut foreign = std::collections::BTreeMap::new();
+        let mut foreign = BTreeMap::new();
         for one in found.iter().filter(|one| one.ours) {
             if let Unmanaged::Managed(instances) = &one.spec.waits_for_reboot
                 && !instances.is_empty()
@@ -562,6 +560,11 @@ impl Kind for Cluster {
         };
         posture.extend(foreign.into_iter().map(item));
         posture
+    }
+
+    fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
+        let (Unmanaged::Managed(role), Unmanaged::Managed(others)) = (&found.spec.role, &found.spec.others) else { return None };
+        if role == "writer" { Self::kept_by(&found.addr, others, removing) } else { None }
     }
 
     fn leaves(&self, cx: &Cx, found: &Found<Spec>) -> Option<String> {

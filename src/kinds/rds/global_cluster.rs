@@ -2,14 +2,16 @@
 //!
 //! It is made empty; the first cluster that names it becomes the writer (field guide 4.2 item 1). Who writes now is posture: it is
 //! read from the members and never a difference. A major version is changed here, for all members in one; a minor one in each cluster.
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_rds::types::GlobalCluster as Seen;
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::{
     aws::{
-        databases::{self, ADD_TAGS, DESCRIBE_GLOBAL, REMOVE_TAGS, global_name, region_of, writer_of},
+        databases::{self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, REMOVE_TAGS, global_name, region_of, writer_of},
         errors::{fault, maybe},
         tags::addr_of,
     },
@@ -35,6 +37,9 @@ pub struct Spec {
     /// `8.0`, `16`: what every member is upgraded to in one.
     pub major_version: String,
     pub database_name: Option<String>,
+    /// Given with the first writer, and the same in every copy. Of an empty one, and where the writer's region does not answer, that
+    /// of the file: there is nothing to compare it with.
+    pub master_username: Option<String>,
     pub encrypted: bool,
     pub deletion_protection: bool,
     /// Where the writer is now.
@@ -50,6 +55,8 @@ pub struct GlobalCluster;
 const CREATE: &str = "rds:CreateGlobalCluster";
 const MODIFY: &str = "rds:ModifyGlobalCluster";
 const DELETE: &str = "rds:DeleteGlobalCluster";
+/// How long the writer's region may take to say whose login its cluster has: well within what a plan has for everything.
+const USER_WITHIN: Duration = Duration::from_secs(8);
 
 /// The region of a database's writer: where it was found, else where the file begins it. The second is whether it was found.
 #[must_use]
@@ -80,7 +87,15 @@ impl GlobalCluster {
         endpoint.into_iter().fold(outputs, |outputs, endpoint| outputs.with::<GlobalClusterEndpoint>(endpoint))
     }
 
-    fn found(cx: &Cx, seen: &Seen) -> Option<Found<Spec>> {
+    /// Whose login the writer's cluster has. Its region may be silent: that is told where its own resources are read.
+    async fn user(cx: &Cx, seen: &Seen) -> Option<String> {
+        let arn = writer_of(seen)?;
+        let clusters = timeout(USER_WITHIN, databases::clusters(cx, &region_of(arn)?)).await.ok()?.ok()?;
+        let writer = clusters.iter().find(|one| one.db_cluster_arn() == Some(arn))?;
+        writer.master_username().filter(|user| !user.is_empty()).map(str::to_owned)
+    }
+
+    fn found(cx: &Cx, seen: &Seen, user: Option<String>) -> Option<Found<Spec>> {
         let name = seen.global_cluster_identifier()?;
         let marks = databases::marks(seen.tag_list());
         let marked = addr_of(cx, Self::NAME, &marks);
@@ -88,11 +103,13 @@ impl GlobalCluster {
         let (addr, ours) = (marked.clone().or(wanted_at)?, marked.is_some());
         let arns = seen.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
         let engine = seen.engine().unwrap_or_default().to_owned();
+        let of_file = || Some(cx.model.aurora.get(&*addr.name)?.master_username.clone());
         let spec = Spec {
             name: name.to_owned(),
             major_version: databases::major(&engine, seen.engine_version().unwrap_or_default()),
             engine,
             database_name: seen.database_name().filter(|name| !name.is_empty()).map(str::to_owned),
+            master_username: user.or_else(of_file),
             encrypted: seen.storage_encrypted() == Some(true),
             deletion_protection: seen.deletion_protection() == Some(true),
             writer: Unmanaged::Managed(writer_of(seen).and_then(region_of)),
@@ -117,11 +134,11 @@ impl Kind for GlobalCluster {
     type Spec = Spec;
     const NAME: &'static str = "rds.global_cluster";
     const SCOPES: Scopes = Scopes::Global;
-    const FIXED: &'static [&'static str] = &["name", "engine", "database_name", "encrypted"];
+    const FIXED: &'static [&'static str] = &["name", "engine", "database_name", "master_username", "encrypted"];
     /// Terraform waits 30 minutes for a create and a delete, 90 for an upgrade of all members (field guide 4.2 item 4).
     const PATIENCE: Patience = Patience::of(15, 90, 30);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &[DESCRIBE_GLOBAL]),
+        (Verb::Observe, &[DESCRIBE_GLOBAL, DESCRIBE_CLUSTERS]),
         (Verb::Create, &[CREATE, ADD_TAGS]),
         (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS]),
         (Verb::Delete, &[DELETE]),
@@ -139,6 +156,7 @@ impl Kind for GlobalCluster {
                 engine: database.engine.as_str().to_owned(),
                 major_version: databases::major(database.engine.as_str(), &database.engine_version),
                 database_name: database.database_name.clone(),
+                master_username: Some(database.master_username.clone()),
                 encrypted: true,
                 deletion_protection: database.members.get(&database.writer).is_some_and(|member| member.deletion_protection),
                 writer: Unmanaged::Any,
@@ -152,7 +170,9 @@ impl Kind for GlobalCluster {
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
-        Ok(databases::globals(cx).await?.iter().filter_map(|seen| Self::found(cx, seen)).collect())
+        let globals = databases::globals(cx).await?;
+        let users = join_all(globals.iter().map(|seen| Self::user(cx, seen))).await;
+        Ok(globals.iter().zip(users).filter_map(|(seen, user)| Self::found(cx, seen, user)).collect())
     }
 
     /// The name is unique in the account: "already exists" with our mark is success.
