@@ -29,6 +29,8 @@ pub const LIST_TAGS: &str = "rds:ListTagsForResource";
 pub const ADD_TAGS: &str = "rds:AddTagsToResource";
 pub const REMOVE_TAGS: &str = "rds:RemoveTagsFromResource";
 
+/// What stands in the endpoint for the readers of a cluster, and `.cluster-` in the one of its writer.
+const READERS: &str = ".cluster-ro-";
 /// Characters in the names of clusters and instances (field guide 4.3 item 2).
 const LONGEST: usize = 63;
 /// What only says that mrctl asked for the key that AWS manages: RDS answers with that key's ARN, which says nothing of whose it is.
@@ -70,6 +72,31 @@ pub fn major(engine: &str, version: &str) -> String {
 pub fn family(database: &Aurora) -> String {
     let engine = database.engine.as_str();
     format!("{engine}{}", major(engine, &database.engine_version))
+}
+
+/// The numbers in a version, which tell which of two is the later one: 16.4 and 16.11, 3.08.0 and 3.10.0.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Whether one version of an engine is later than another.
+#[must_use]
+pub fn is_later(version: &str, than: &str) -> bool {
+    numbers(version) > numbers(than)
+}
+
+/// Where a cluster's own writer answers. While another region writes, AWS shows only the name for readers; the other one differs
+/// from it by a word (Aurora user guide, "Endpoints for Amazon Aurora"), and is the same after the next switch.
+#[must_use]
+pub fn endpoint_of(cluster: &DbCluster) -> Option<String> {
+    let shown = cluster.endpoint().filter(|endpoint| !endpoint.is_empty()).map(str::to_owned);
+    shown.or_else(|| Some(cluster.reader_endpoint()?.replacen(READERS, ".cluster-", 1)).filter(|endpoint| !endpoint.is_empty()))
+}
+
+/// Whether a name is one for readers.
+#[must_use]
+pub fn is_for_readers(endpoint: &str) -> bool {
+    endpoint.contains(READERS)
 }
 
 /// The region in an ARN.

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
+use super::cluster::{Cluster, Database};
 use crate::{
     aws::{
         databases::{self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, REMOVE_TAGS, global_name, region_of, writer_of},
@@ -148,7 +149,7 @@ impl Kind for GlobalCluster {
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
     const UNFINISHED: bool = true;
 
-    fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
         let want = |(key, database): (&String, &Aurora)| {
             let name = global_name(&model.stack, key);
@@ -164,7 +165,10 @@ impl Kind for GlobalCluster {
                 tags: owner.wanted(&name),
                 name,
             };
-            Want::new(Self::address(key), spec)
+            let addr = Self::address(key);
+            let now = facts.found_field(&addr, "major_version");
+            let hold = now.and_then(|now| Database::new(key, database, facts).holds_major(now));
+            Want { hold, ..Want::new(addr, spec) }
         };
         model.aurora.iter().map(want).collect()
     }
@@ -190,7 +194,7 @@ impl Kind for GlobalCluster {
         databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
-    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let Some(now) = databases::global(&cx.afresh(), &found.id).await? else {
             return Err(Fault::new(DESCRIBE_GLOBAL, Class::NotFound, format!("{} is not there", found.id)));
         };
@@ -201,11 +205,12 @@ impl Kind for GlobalCluster {
         let arn = now.global_cluster_arn().unwrap_or_default();
         databases::change_tags(cx, &region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &want.spec.tags)).await?;
         let ask = || cx.fleet.region(&region).rds.modify_global_cluster().global_cluster_identifier(&found.id);
-        if now.deletion_protection() != Some(want.spec.deletion_protection) {
+        let differs = |path: &str| changes.iter().any(|change| change.is_under(path));
+        if differs("deletion_protection") && now.deletion_protection() != Some(want.spec.deletion_protection) {
             ask().deletion_protection(want.spec.deletion_protection).send().await.map_err(fault(MODIFY))?;
         }
         let major = databases::major(now.engine().unwrap_or_default(), now.engine_version().unwrap_or_default());
-        if major != want.spec.major_version {
+        if differs("major_version") && major != want.spec.major_version {
             let version = cx.model.aurora.get(&*want.addr.name).map(|database| database.engine_version.clone());
             let ask = ask().set_engine_version(version).allow_major_version_upgrade(true);
             ask.send().await.map_err(fault(MODIFY))?;
@@ -248,13 +253,22 @@ impl Kind for GlobalCluster {
         }
     }
 
+    fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
+        let Unmanaged::Managed(members) = &found.spec.members else { return None };
+        let stays = |region: &&Region| !removing.contains(&Cluster::address(region, &found.addr.name));
+        let staying: Vec<&str> = members.iter().filter(stays).map(Region::as_str).collect();
+        let first = "take them out of it first (`aws rds remove-from-global-cluster`)";
+        (!staying.is_empty()).then(|| format!("still has clusters that stay, in {}: {first}", staying.join(", ")))
+    }
+
     /// A writer that was moved stays where it is.
     fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
         let moved = |found: &Found<Spec>| {
             let database = model.aurora.get(&*found.addr.name).filter(|_| found.ours)?;
             let Unmanaged::Managed(Some(now)) = &found.spec.writer else { return None };
             let message = format!(
-                "{now} writes, where the file begins it in {}; it stays there, and editing `writer` does not move it",
+                "{now} writes, where the file begins it in {}; it stays there, and editing `writer` does not move it: services are then told \
+                 the names that fit",
                 database.writer
             );
             let (wanted, now_at) = (serde_json::json!(database.writer.as_str()), serde_json::json!(now.as_str()));
