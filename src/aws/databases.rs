@@ -285,8 +285,8 @@ pub async fn membership(cx: &Cx, arn: &str) -> Result<Option<Membership>, Fault>
 
 /// What ends in a state that AWS does not leave by itself (field guide 4.3 item 4).
 fn is_broken(word: &str) -> bool {
-    let broken = ["failed", "stopped", "storage-full", "restore-error", "create-failed"];
-    broken.contains(&word) || word.starts_with("incompatible-") || word.starts_with("inaccessible-")
+    let broken = ["failed", "stopped", "storage-full", "restore-error", "insufficient-capacity"];
+    broken.contains(&word) || word.ends_with("-failed") || word.starts_with("incompatible-") || word.starts_with("inaccessible-")
 }
 
 /// Whether what is going on stands in nobody's way: nothing is being changed that a plan would compare.
@@ -298,7 +298,7 @@ fn is_settled(word: &str) -> bool {
 #[must_use]
 pub fn life_of(word: &str) -> Life {
     match word {
-        "deleting" => Life::Leaving(word.to_owned()),
+        "deleting" | "delete-precheck" => Life::Leaving(word.to_owned()),
         word if is_settled(word) => Life::Ready,
         word if is_broken(word) => Life::Broken(word.to_owned()),
         word => Life::Making(word.to_owned()),

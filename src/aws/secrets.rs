@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::errors::{fault, maybe};
 use crate::{
     resource::{
-        Class, Cx, Facts, Fault, Link, Region,
+        Addr, Class, Cx, Facts, Fault, Link, Region, Scope,
         owner::{self, Marks},
     },
     topology::Aurora,
@@ -27,6 +27,8 @@ use crate::{
 /// `password_from: Ref<SecretVersion>`). It is written in the create call, and after the password was set, never before.
 pub const PASSWORD_FROM: &str = "mrctl:password-from";
 
+/// The kind that tells where a database writes.
+const GLOBAL_CLUSTER: &str = "rds.global_cluster";
 pub const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
 const LIST: &str = "secretsmanager:ListSecrets";
@@ -245,7 +247,11 @@ pub fn home_of(kind: &str, key: &str, database: &Aurora, facts: &Facts) -> Regio
     let replicas: BTreeSet<Region> = there().filter_map(|found| found.addr.region().cloned()).collect();
     let order = || std::iter::once(&database.writer).chain(database.members.keys()).filter(|region| database.members.contains_key(*region));
     let first = |of: &BTreeSet<Region>| order().find(|region| of.contains(*region)).cloned();
-    first(&homes).or_else(|| first(&alone)).or_else(|| first(&replicas)).unwrap_or_else(|| database.writer.clone())
+    let writes = Addr { scope: Scope::Global, kind: GLOBAL_CLUSTER.into(), name: key.into() };
+    // Of several that stand alone, the one beside the writer is what the database was last given by hand.
+    let writer = facts.found_field(&writes, "writer").map(Region::new);
+    let by_writer = || writer.filter(|region| alone.contains(region) && database.members.contains_key(region));
+    first(&homes).or_else(by_writer).or_else(|| first(&alone)).or_else(|| first(&replicas)).unwrap_or_else(|| database.writer.clone())
 }
 
 #[cfg(test)]
@@ -268,7 +274,7 @@ mod tests {
     fn found(there: &[(&str, Option<&str>)]) -> Facts {
         let mut facts = Facts::default();
         for (region, home) in there {
-            let addr: crate::resource::Addr = format!("{region}/secretsmanager.secret/aurora/main").parse().unwrap();
+            let addr: Addr = format!("{region}/secretsmanager.secret/aurora/main").parse().unwrap();
             let home =
                 home.map(|home| serde_json::json!({ "$ref": { "is": home, "kind": &*addr.kind, "field": "region", "scope": home } }));
             let spec = serde_json::json!({ "replica_of": home });

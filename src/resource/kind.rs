@@ -174,7 +174,8 @@ pub trait Kind: Send + Sync + 'static {
     const STAYS_FOR_CLIENTS: bool = false;
     /// Whether it holds data: delete, replace and the loss of a `GUARDED` field need `--allow-data-loss`.
     const DATA: bool = false;
-    /// What is guarded on a kind that holds data: a boolean path that turns from true to false, and an entry of a map that is
+    /// What is guarded on a kind that holds data: a boolean path that turns from true to false, a number that becomes
+    /// smaller, and an entry of a map that is
     /// removed or changes (an index cannot change; it is made anew).
     const GUARDED: &'static [&'static str] = &[];
     /// Boolean path of a protection that has to be lifted just before the delete.
@@ -242,7 +243,8 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
     /// What would be lost with a found thing of a kind that holds no data itself, when it is deleted (the last instance of a cluster):
-    /// the end of a sentence that begins with its address. It then needs `--allow-data-loss`.
+    /// the end of a sentence that begins with its address. It then needs `--allow-data-loss`. Of one that holds data: what more there is
+    /// to say when it would be made anew.
     fn loses(&self, _found: &Found<Self::Spec>) -> Option<String> {
         None
     }

@@ -75,7 +75,11 @@ fn settings() -> Vec<Case> {
                     &at("write_forwarding"),
                     [(json!(true), Change), (json!(false), Change), (GONE, Nothing(THE_DEFAULT))],
                 ),
-                moved("aurora.backup_retention_days", &at("backup_retention_days"), always(Change, [json!(14), json!(1), GONE])),
+                moved(
+                    "aurora.backup_retention_days",
+                    &at("backup_retention_days"),
+                    [(json!(14), Change), (json!(1), Refused), (GONE, Change)],
+                ),
                 moved(
                     "aurora.parameters",
                     &at("parameters"),
@@ -141,13 +145,16 @@ fn differing() -> Vec<Case> {
             "aurora.per_region",
             &with(json!({})),
             "/aurora/main/per_region",
-            always(Change, [json!({ "eu-west-1": { "instances": 2 } }), json!({ "us-east-1": { "backup_retention_days": 3 } }), GONE]),
+            always(
+                Change,
+                [json!({ "eu-west-1": { "instances": 2 } }), json!({ "us-east-1": { "parameters": { "binlog_format": "ROW" } } }), GONE],
+            ),
         ),
         case(
             "aurora.per_region.*",
             &with(json!({ "per_region": {} })),
             "/aurora/main/per_region/eu-west-1",
-            always(Change, [json!({ "instances": 2 }), json!({ "backup_retention_days": 3 }), GONE]),
+            always(Change, [json!({ "instances": 2 }), json!({ "parameters": { "binlog_format": "ROW" } }), GONE]),
         ),
         beside(
             &base,
@@ -166,7 +173,7 @@ fn differing() -> Vec<Case> {
                 moved(
                     "aurora_in_region.backup_retention_days",
                     &here("backup_retention_days"),
-                    always(Change, [json!(14), json!(1), GONE]),
+                    [(json!(14), Change), (json!(1), Refused), (GONE, Change)],
                 ),
                 moved(
                     "aurora_in_region.parameters",

@@ -40,15 +40,30 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     let is_copy = cx.asked.of(&role_of(arn)).is_some_and(|role| role.what == SECONDARY);
     let skips = cx.model.aurora.get(&*addr.name).is_some_and(|database| database.on_destroy == OnDestroy::Skip);
     let ask = cx.fleet.region(cx.region()?).rds.delete_db_cluster().db_cluster_identifier(id);
-    if is_copy || skips {
+    if is_copy {
+        return maybe(ask.skip_final_snapshot(true).send().await.map_err(fault(DELETE))).map(drop);
+    }
+    // AWS would remove them at once otherwise; they go when they expire (RDS API reference, DeleteDBCluster).
+    let ask = ask.delete_automated_backups(false);
+    if skips {
         return maybe(ask.skip_final_snapshot(true).send().await.map_err(fault(DELETE))).map(drop);
     }
     let name = format!("{}{}", snapshot_prefix(&cx.owner.stack, &addr.name), Timestamp::now().strftime("%Y%m%d%H%M%S"));
     let ask = ask.skip_final_snapshot(false).final_db_snapshot_identifier(&name);
-    // Before the answer, which may get lost.
+    let Some(answer) = maybe_unclear(ask.send().await.map_err(fault(DELETE)))? else { return Ok(()) };
     cx.asked.remember(&snapshot_of(id), &name, &name);
-    maybe(ask.send().await.map_err(fault(DELETE)))?;
+    answer?;
     label(cx, addr, id).await
+}
+
+/// An answer that may have got lost is an answer; that there is nothing to delete is none.
+fn maybe_unclear<T>(answer: Result<T, Fault>) -> Result<Option<Result<(), Fault>>, Fault> {
+    match answer {
+        Ok(_) => Ok(Some(Ok(()))),
+        Err(fault) if fault.class == Class::Unclear => Ok(Some(Err(fault))),
+        Err(fault) if fault.class == Class::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// By what this run remembers which role a cluster had when it was detached.
@@ -108,8 +123,9 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
     expected.map_or(Ok(()), |name| Err(Fault::new(DELETE, Class::Contention, format!("its final snapshot {name} is being made"))))
 }
 
-/// The final snapshot that this run left of a cluster.
+/// What this run left of a cluster.
 #[must_use]
 pub fn left(cx: &Cx, cluster: &str) -> Option<String> {
-    cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what)
+    let snapshot = cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what);
+    snapshot.map(|name| format!("snapshot {name} of {cluster}, and its automated backups until they expire"))
 }

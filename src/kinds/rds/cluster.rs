@@ -145,6 +145,10 @@ impl Cluster {
         let ours = marked.is_some();
         let Some(addr) = marked.or_else(|| cx.model.aurora.iter().find_map(of_file)) else { return Ok(None) };
         let of = databases::membership(cx, arn).await?;
+        if of.is_none() && seen.global_cluster_identifier().is_some_and(|global| !global.is_empty()) {
+            // Each is asked of another list, and they may not agree for a while: it does not stand alone.
+            return Err(Fault::new(DESCRIBE_GLOBAL, Class::Contention, format!("{name} does not show among the members yet")));
+        }
         let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
         let forwards = seen.global_write_forwarding_requested() == Some(true)
             || matches!(seen.global_write_forwarding_status(), Some(WriteForwardingStatus::Enabled | WriteForwardingStatus::Enabling));
@@ -217,13 +221,27 @@ impl Cluster {
         }
     }
 
-    /// Sets the password from the secret, and then says so. A copy has its writer's and is only told.
-    async fn set_password(cx: &Cx, addr: &Addr, now: &DbCluster, is_writer: bool) -> Result<(), Fault> {
+    /// Sets the password from the secret, and then says so. A copy has its writer's and is only told, once the writer has it. `version` is
+    /// that of the secret when the plan was made.
+    async fn set_password(cx: &Cx, addr: &Addr, now: &DbCluster, of: Option<&Membership>, version: &str) -> Result<(), Fault> {
         let (region, login) = (cx.region()?, secrets::login(cx, &addr.name).await?);
-        if is_writer {
-            let id = now.db_cluster_identifier().unwrap_or_default();
+        let id = now.db_cluster_identifier().unwrap_or_default();
+        if login.version != version {
+            let message = "the secret has got another version since the plan was made: run the same command again";
+            return Err(Fault::new(MODIFY, Class::Invalid, message));
+        }
+        if of.is_none_or(|of| of.is_writer) {
             let ask = cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(id).apply_immediately(true);
             ask.master_user_password(login.password()).send().await.map_err(fault(MODIFY))?;
+        } else {
+            let Some(writer) = of.and_then(|of| of.writer.as_deref()) else {
+                return Err(databases::busy(MODIFY, "the global cluster", "between two writers"));
+            };
+            let Some(at) = region_of(writer) else { return Err(Fault::bug(format!("no region in {writer}"))) };
+            let of_writer = databases::cluster(cx, &at, name_in(writer)).await?;
+            if of_writer.as_ref().and_then(|of| tag(of.tag_list(), PASSWORD_FROM)) != Some(version) {
+                return Err(databases::busy(MODIFY, name_in(writer), "without that password yet"));
+            }
         }
         let label = [(PASSWORD_FROM.to_owned(), login.version)].into();
         databases::change_tags(cx, region, now.db_cluster_arn().unwrap_or_default(), (label, Vec::new())).await
@@ -267,7 +285,8 @@ impl Kind for Cluster {
         (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, "rds:DescribeDBClusterSnapshots", ADD_TAGS, DESCRIBE_INSTANCES]),
     ];
     const DATA: bool = true;
-    const GUARDED: &'static [&'static str] = &["deletion_protection"];
+    /// With fewer days of backups the recovery points before are gone at once.
+    const GUARDED: &'static [&'static str] = &["deletion_protection", "backup_retention_days"];
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
     const UNFINISHED: bool = true;
 
@@ -367,7 +386,6 @@ impl Kind for Cluster {
         }
         let arn = now.db_cluster_arn().unwrap_or_default();
         let of = databases::membership(&cx.afresh(), arn).await?;
-        let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
         databases::change_tags(cx, region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &spec.tags)).await?;
         let ask = || cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(&found.id).apply_immediately(true);
         let version = now.engine_version().unwrap_or_default();
@@ -382,7 +400,7 @@ impl Kind for Cluster {
             && let Unmanaged::Managed(from) = &spec.password_from
             && tag(now.tag_list(), PASSWORD_FROM) != Some(from.get()?)
         {
-            Self::set_password(cx, &want.addr, &now, is_writer).await?;
+            Self::set_password(cx, &want.addr, &now, of.as_ref(), from.get()?).await?;
         }
         let paths = [
             "parameter_group",
@@ -517,6 +535,17 @@ impl Kind for Cluster {
         posture
     }
 
+    /// One that stands alone cannot join again, but a global cluster can be made from it (field guide 4.2 item 1).
+    fn loses(&self, found: &Found<Spec>) -> Option<String> {
+        let (arn, key) = (found.outputs.get("arn").unwrap_or(&found.id), &found.addr.name);
+        let text = format!(
+            "stands alone and holds the data: to keep it, remove the empty global cluster, make it again from this one (`aws rds \
+             create-global-cluster --source-db-cluster-identifier {arn}`, under the same name), and take it over (`mrctl apply --adopt \
+             global/rds.global_cluster/{key}`)"
+        );
+        found.spec.global_cluster.is_none().then_some(text)
+    }
+
     fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
         let (Unmanaged::Managed(role), Unmanaged::Managed(others)) = (&found.spec.role, &found.spec.others) else { return None };
         if let Unmanaged::Managed(foreign) = &found.spec.foreign_instances
@@ -528,7 +557,7 @@ impl Kind for Cluster {
     }
 
     fn leaves(&self, cx: &Cx, found: &Found<Spec>) -> Option<String> {
-        ending::left(cx, &found.id).map(|name| format!("{}: snapshot {name} of {}", found.addr.scope, found.id))
+        ending::left(cx, &found.id).map(|kept| format!("{}: {kept}", found.addr.scope))
     }
 
     /// Instances that are not this stack's, and those that are on their way out.

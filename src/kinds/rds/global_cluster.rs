@@ -96,12 +96,19 @@ impl GlobalCluster {
         writer.master_username().filter(|user| !user.is_empty()).map(str::to_owned)
     }
 
+    /// The address of a global cluster that is marked, or of our name, and whether it is ours.
+    fn address_of(cx: &Cx, seen: &Seen) -> Option<(Addr, bool)> {
+        let marked = addr_of(cx, Self::NAME, &databases::marks(seen.tag_list()));
+        let is_named = |key: &&String| Some(global_name(&cx.owner.stack, key).as_str()) == seen.global_cluster_identifier();
+        let wanted_at = || cx.model.aurora.keys().find(is_named).map(|key| Self::address(key));
+        let is_ours = marked.is_some();
+        Some((marked.or_else(wanted_at)?, is_ours))
+    }
+
     fn found(cx: &Cx, seen: &Seen, user: Option<String>) -> Option<Found<Spec>> {
         let name = seen.global_cluster_identifier()?;
         let marks = databases::marks(seen.tag_list());
-        let marked = addr_of(cx, Self::NAME, &marks);
-        let wanted_at = cx.model.aurora.keys().find(|key| global_name(&cx.owner.stack, key) == name).map(|key| Self::address(key));
-        let (addr, ours) = (marked.clone().or(wanted_at)?, marked.is_some());
+        let (addr, ours) = Self::address_of(cx, seen)?;
         let arns = seen.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
         let engine = seen.engine().unwrap_or_default().to_owned();
         let of_file = || Some(cx.model.aurora.get(&*addr.name)?.master_username.clone());
@@ -174,7 +181,9 @@ impl Kind for GlobalCluster {
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
-        let globals = databases::globals(cx).await?;
+        let all = databases::globals(cx).await?;
+        // Of others' nobody is asked: their regions may be closed to these credentials.
+        let globals: Vec<&Seen> = all.iter().filter(|seen| Self::address_of(cx, seen).is_some()).collect();
         let users = join_all(globals.iter().map(|seen| Self::user(cx, seen))).await;
         Ok(globals.iter().zip(users).filter_map(|(seen, user)| Self::found(cx, seen, user)).collect())
     }

@@ -346,8 +346,12 @@ impl Kind for Secret {
         home.into_iter().chain(replicas.iter().cloned()).collect()
     }
 
-    /// A home is refused its removal while a replica is left, also one in a region that does not answer.
+    /// A home is refused its removal while a replica is left, also one in a region that does not answer; a replica is removed by its
+    /// home.
     fn leans(&self, found: &Found<Spec>) -> Leans {
+        if let Some(home) = &found.spec.replica_of {
+            return home.get().map_or(Leans::OnNothing, |home| Leans::On(Region::new(home)));
+        }
         let Unmanaged::Managed(replicas) = &found.spec.replicas else { return Leans::OnNothing };
         match replicas.iter().collect::<Vec<_>>()[..] {
             [] => Leans::OnNothing,

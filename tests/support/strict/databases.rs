@@ -320,9 +320,15 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
         return answer;
     }
     let text = match &*call.operation {
-        "DescribeDBClusters" => xml::restate(&answer.text(), "DBClusterIdentifier", "Status", |id| {
-            world.memory().slow.poll(&of_cluster(call, &call.region, id))
-        }),
+        "DescribeDBClusters" => {
+            let text = xml::restate(&answer.text(), "DBClusterIdentifier", "Status", |id| {
+                world.memory().slow.poll(&of_cluster(call, &call.region, id))
+            });
+            // A copy has an endpoint for its readers only (Aurora user guide, "Connecting to Amazon Aurora Global Database").
+            let members: Vec<(String, bool)> = globals(world, call).into_iter().flat_map(|one| one.members).collect();
+            let is_copy = |arn: &str| members.iter().any(|(member, writes)| member == arn && !writes);
+            xml::restate(&text, "DBClusterArn", "Endpoint", |arn| is_copy(arn).then_some(""))
+        }
         "DescribeDBInstances" => xml::restate(&answer.text(), "DBInstanceIdentifier", "DBInstanceStatus", |id| {
             world.memory().slow.poll(&of_instance(call, &call.region, id))
         }),
