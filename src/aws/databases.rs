@@ -331,15 +331,18 @@ pub async fn made<T>(
     }
 }
 
-/// The final snapshots of a cluster in a region, by the beginning of their names.
+/// The final snapshots of a cluster in a region, by the beginning of their names; the time at their end tells them from those that
+/// somebody else made.
 ///
 /// # Errors
 /// What AWS refused.
 pub async fn snapshots(cx: &Cx, region: &Region, cluster: &str, prefix: &str) -> Result<Vec<DbClusterSnapshot>, Fault> {
     let ask = cx.fleet.region(region).rds.describe_db_cluster_snapshots().db_cluster_identifier(cluster).snapshot_type("manual");
     let pages = ask.into_paginator().items().send();
-    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds:DescribeDBClusterSnapshots"))?;
-    Ok(all.into_iter().filter(|one| one.db_cluster_snapshot_identifier().is_some_and(|name| name.starts_with(prefix))).collect())
+    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault(ending::DESCRIBE_SNAPSHOTS))?;
+    let is_time = |end: &str| end.len() == 14 && end.bytes().all(|byte| byte.is_ascii_digit());
+    let is_final = |one: &DbClusterSnapshot| one.db_cluster_snapshot_identifier()?.strip_prefix(prefix).map(is_time);
+    Ok(all.into_iter().filter(|one| is_final(one) == Some(true)).collect())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, ReplicaRegionType, StatusType, Tag};
+use aws_smithy_types::retry::RetryConfig;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -223,6 +224,13 @@ pub async fn listed_elsewhere(cx: &Cx, here: &Region, name: &str) -> Option<(Sta
 #[must_use]
 pub fn tags(tags: BTreeMap<String, String>) -> Vec<Tag> {
     tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Settings for a call that is sent once: asked for a replica again when an answer was lost, AWS finds the one that it is making, and
+/// says that it failed.
+#[must_use]
+pub fn sent_once() -> aws_sdk_secretsmanager::config::Builder {
+    aws_sdk_secretsmanager::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// A region to replicate to, with the key that AWS manages there.

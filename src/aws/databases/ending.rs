@@ -5,13 +5,13 @@
 //! detached it and when, and is kept as a snapshot. So a run that follows one that was killed may leave a snapshot too many.
 use std::collections::BTreeMap;
 
-use aws_sdk_rds::types::DbCluster;
+use aws_sdk_rds::types::{DbCluster, DbClusterSnapshot};
 use jiff::Timestamp;
 
-use super::{ADD_TAGS, KEPT_FROM, Membership, busy, membership, snapshots, tag, tags};
+use super::{KEPT_FROM, Membership, busy, change_tags, cluster_name, membership, snapshots, tag};
 use crate::{
     aws::errors::{fault, maybe},
-    resource::{Addr, Class, Cx, Fault},
+    resource::{Addr, Class, Cx, Fault, Region},
     topology::OnDestroy,
 };
 
@@ -19,6 +19,7 @@ pub const DETACH: &str = "rds:RemoveFromGlobalCluster";
 pub const DELETE: &str = "rds:DeleteDBCluster";
 const SECONDARY: &str = "secondary";
 pub const SNAPSHOT: &str = "rds:CreateDBClusterSnapshot";
+pub const DESCRIBE_SNAPSHOTS: &str = "rds:DescribeDBClusterSnapshots";
 
 /// What the names of a database's final snapshots begin with.
 #[must_use]
@@ -110,17 +111,56 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
     let region = cx.region()?;
     let mut expected = cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what);
     for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, &addr.name)).await? {
-        let (Some(name), Some(arn)) = (snapshot.db_cluster_snapshot_identifier(), snapshot.db_cluster_snapshot_arn()) else { continue };
+        let Some(name) = snapshot.db_cluster_snapshot_identifier() else { continue };
         cx.asked.remember(&snapshot_of(cluster), name, name);
         expected = expected.filter(|expected| expected != name);
-        if tag(snapshot.tag_list(), KEPT_FROM).is_some() {
-            continue;
-        }
-        let set = tags(BTreeMap::from([(KEPT_FROM.to_owned(), cx.owner.stack.clone())]));
-        let ask = cx.fleet.region(region).rds.add_tags_to_resource().resource_name(arn).set_tags(Some(set));
-        ask.send().await.map_err(fault(ADD_TAGS))?;
+        label_one(cx, region, &snapshot).await?;
     }
     expected.map_or(Ok(()), |name| Err(Fault::new(DELETE, Class::Contention, format!("its final snapshot {name} is being made"))))
+}
+
+/// Whether the label was missing.
+async fn label_one(cx: &Cx, region: &Region, snapshot: &DbClusterSnapshot) -> Result<bool, Fault> {
+    let Some(arn) = snapshot.db_cluster_snapshot_arn().filter(|_| tag(snapshot.tag_list(), KEPT_FROM).is_none()) else { return Ok(false) };
+    let label = BTreeMap::from([(KEPT_FROM.to_owned(), cx.owner.stack.clone())]);
+    change_tags(cx, region, arn, (label, Vec::new())).await.map(|()| true)
+}
+
+/// Labels the final snapshots of a database whose clusters are gone and that a run did not come to label, because it was cut off
+/// once AWS had its last call. Done before the global cluster goes: as long as that is there, the next run comes by here.
+///
+/// # Errors
+/// What AWS refused in a region of the file.
+pub async fn label_what_is_left(cx: &Cx, key: &str) -> Result<(), Fault> {
+    for region in cx.regions.iter() {
+        let cluster = cluster_name(&cx.owner.stack, key, region);
+        match label_of(cx, region, key, &cluster).await {
+            // Regions that nobody uses may be forbidden.
+            Err(refused) if cx.model.regions.contains_key(region) => return Err(refused),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn label_of(cx: &Cx, region: &Region, key: &str, cluster: &str) -> Result<(), Fault> {
+    for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, key)).await? {
+        let Some(name) = snapshot.db_cluster_snapshot_identifier() else { continue };
+        if label_one(cx, region, &snapshot).await? {
+            cx.asked.remember(&found_of(key), name, &format!("{region}: snapshot {name} of {cluster}"));
+        }
+    }
+    Ok(())
+}
+
+fn found_of(key: &str) -> String {
+    format!("{key} snapshot without a label")
+}
+
+/// The final snapshot that [`label_what_is_left`] found, with its region.
+#[must_use]
+pub fn found(cx: &Cx, key: &str) -> Option<String> {
+    cx.asked.of(&found_of(key)).map(|asked| asked.called)
 }
 
 /// What this run left of a cluster.

@@ -125,6 +125,16 @@ impl Cluster {
         }
     }
 
+    /// Whether a cluster that was a copy in the plan still is one: the others wait for it to go, and AWS lets the writer's go last.
+    ///
+    /// # Errors
+    /// Somebody switched over since the plan was made.
+    pub fn is_no_new_writer(addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
+        let Some(of) = of.filter(|of| of.is_writer && !of.others.is_empty()) else { return Ok(()) };
+        let message = format!("{addr} has become the writer of {} since the plan was made: the same command goes on from there", of.global);
+        Err(Fault::new(ending::DELETE, Class::Invalid, message))
+    }
+
     fn outputs(seen: &DbCluster) -> Outputs {
         let outputs = Outputs::of::<ClusterId>(seen.db_cluster_identifier().unwrap_or_default())
             .with::<ClusterArn>(seen.db_cluster_arn().unwrap_or_default())
@@ -282,7 +292,7 @@ impl Kind for Cluster {
             &[CREATE, ADD_TAGS, "secretsmanager:GetSecretValue", "iam:CreateServiceLinkedRole", "kms:DescribeKey", "kms:CreateGrant"],
         ),
         (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS, "secretsmanager:GetSecretValue"]),
-        (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, "rds:DescribeDBClusterSnapshots", ADD_TAGS, DESCRIBE_INSTANCES]),
+        (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, ending::DESCRIBE_SNAPSHOTS, ADD_TAGS, DESCRIBE_INSTANCES]),
     ];
     const DATA: bool = true;
     /// With fewer days of backups the recovery points before are gone at once.
@@ -450,6 +460,9 @@ impl Kind for Cluster {
         }
         let of = databases::membership(&cx.afresh(), now.db_cluster_arn().unwrap_or_default()).await?;
         Self::may_go(cx, &found.addr, of.as_ref())?;
+        if matches!(&found.spec.role, Unmanaged::Managed(role) if role == "secondary") {
+            Self::is_no_new_writer(&found.addr, of.as_ref())?;
+        }
         if !now.db_cluster_members().is_empty() {
             return Err(Fault::new(ending::DELETE, Class::InUse, "it still has instances"));
         }

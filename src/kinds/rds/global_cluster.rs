@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::cluster::{Cluster, Database};
 use crate::{
     aws::{
-        databases::{self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, REMOVE_TAGS, global_name, region_of, writer_of},
+        databases::{self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, REMOVE_TAGS, ending, global_name, region_of, writer_of},
         errors::{fault, maybe},
         tags::addr_of,
     },
@@ -149,7 +149,7 @@ impl Kind for GlobalCluster {
         (Verb::Observe, &[DESCRIBE_GLOBAL, DESCRIBE_CLUSTERS]),
         (Verb::Create, &[CREATE, ADD_TAGS]),
         (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS]),
-        (Verb::Delete, &[DELETE]),
+        (Verb::Delete, &[DELETE, ending::DESCRIBE_SNAPSHOTS, ADD_TAGS]),
     ];
     const DATA: bool = true;
     const GUARDED: &'static [&'static str] = &["deletion_protection"];
@@ -232,6 +232,7 @@ impl Kind for GlobalCluster {
         if now.status() == Some("deleting") {
             return Ok(());
         }
+        ending::label_what_is_left(cx, &found.addr.name).await?;
         let ask = cx.fleet.region(&Self::region(cx, Some(&now))?).rds.delete_global_cluster().global_cluster_identifier(&found.id);
         maybe(ask.send().await.map_err(fault(DELETE))).map(drop)
     }
@@ -284,6 +285,10 @@ impl Kind for GlobalCluster {
             (*now != database.writer).then(|| Posture::new("writer", found.addr.clone(), wanted, now_at, message))
         };
         found.iter().filter_map(moved).collect()
+    }
+
+    fn leaves(&self, cx: &Cx, found: &Found<Spec>) -> Option<String> {
+        ending::found(cx, &found.addr.name)
     }
 
     /// Members that are not this stack's.

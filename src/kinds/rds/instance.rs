@@ -253,7 +253,12 @@ impl Kind for Instance {
             let cluster = databases::cluster(cx, region, now.db_cluster_identifier().unwrap_or_default()).await?;
             let arn = cluster.as_ref().and_then(DbCluster::db_cluster_arn).unwrap_or_default();
             let membership = databases::membership(&cx.afresh(), arn).await?;
-            Cluster::may_go(cx, &Addr::regional(region, Cluster::NAME, key), membership.as_ref())?;
+            let cluster = Addr::regional(region, Cluster::NAME, key);
+            Cluster::may_go(cx, &cluster, membership.as_ref())?;
+            // AWS refuses the last instance of the writer's cluster as long as there are others.
+            if is_last(found) && matches!(&found.spec.copied_to, Unmanaged::Managed(regions) if regions.is_empty()) {
+                Cluster::is_no_new_writer(&cluster, membership.as_ref())?;
+            }
         }
         let ask = cx.fleet.region(region).rds.delete_db_instance().db_instance_identifier(&found.id);
         maybe(ask.send().await.map_err(fault(DELETE))).map(drop)

@@ -167,7 +167,7 @@ impl Secret {
     async fn join(cx: &Cx, name: &str, home: &Region, over: bool) -> Result<(), Fault> {
         let ask = cx.fleet.region(home).secrets.replicate_secret_to_regions().secret_id(name);
         let ask = ask.add_replica_regions(secrets::replica(cx.region()?)).force_overwrite_replica_secret(over);
-        ask.send().await.map_err(fault(REPLICATE)).map(drop)
+        ask.customize().config_override(secrets::sent_once()).send().await.map_err(fault(REPLICATE)).map(drop)
     }
 
     /// What the secret and its replicas share is sent at home, by whose step comes first.
