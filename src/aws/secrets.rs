@@ -239,6 +239,18 @@ pub fn replica(region: &Region) -> ReplicaRegionType {
     ReplicaRegionType::builder().region(region.as_str()).build()
 }
 
+/// What a secret at home is known by to its replicas: `eu-west-1 shop/aurora/main`.
+#[must_use]
+pub fn home(region: &Region, name: &str) -> String {
+    format!("{region} {name}")
+}
+
+/// The region in that.
+#[must_use]
+pub fn region_of_home(home: &str) -> Region {
+    Region::new(home.split(' ').next().unwrap_or(home))
+}
+
 /// Where the secret of a database is at home, by what was found: where its replicas say, else where one stands alone, as long as the
 /// database has that region. Then a region with a replica, which becomes the home; and with nothing there the first writer's.
 #[must_use]
@@ -246,7 +258,7 @@ pub fn home_of(kind: &str, key: &str, database: &Aurora, facts: &Facts) -> Regio
     let short = address_name(key);
     let there = || facts.found.values().filter(|found| &*found.addr.kind == kind && *found.addr.name == short && found.ours);
     let said = |doc: &serde_json::Value| match Link::read(doc.get("replica_of")?)? {
-        Link::Is { value, .. } => Some(Region::new(&value)),
+        Link::Is { value, .. } => Some(region_of_home(&value)),
         Link::To { .. } => None,
     };
     let homes: BTreeSet<Region> = there().filter_map(|found| said(&found.spec)).collect();
