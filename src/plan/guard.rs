@@ -158,7 +158,11 @@ pub fn loses(traits: &Traits, found: &Doc, change: &Change) -> Option<String> {
         }
         _ => {
             let shrinks = || change.from.as_f64().zip(change.to.as_f64()).is_some_and(|(from, to)| to < from);
-            Some((*path).to_owned()).filter(|path| change.path == *path && (change.from == true && change.to == false || shrinks()))
+            match change.path == *path {
+                true if change.from == true && change.to == false => Some((*path).to_owned()),
+                true if shrinks() => Some(format!("what lies beyond {path} {} (now {})", change.to, change.from)),
+                _ => None,
+            }
         }
     })
 }

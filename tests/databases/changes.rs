@@ -141,7 +141,9 @@ fn every_setting_that_aws_changes_is_changed_and_changed_back() {
         place.write(text.clone() + line);
         place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
         place.is_converged();
-        apply(&place, &text);
+        place.write(&text);
+        place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "us-east-1/*", "--allow-data-loss", "eu-west-1/*"]);
+        place.is_converged();
     }
     place.destroy("shop");
 }
@@ -185,7 +187,7 @@ fn a_version_that_is_later_than_the_file_stays_and_new_copies_have_it() {
     apply(&place, &text);
     let posture = place.plan(&[])["posture"].clone();
     let of = |region: &str| json!(format!("{region}/rds.cluster/main"));
-    assert_eq!((&posture[0]["address"], &posture[1]["address"]), (&of("us-east-1"), &of("eu-west-1")), "{posture:#}");
+    assert_eq!((&posture[0]["address"], &posture[1]["address"]), (&of("eu-west-1"), &of("us-east-1")), "{posture:#}");
     assert!(posture[0]["message"].as_str().unwrap().contains("write `engine_version: 8.0.mysql_aurora.3.10.0`"), "{posture:#}");
     apply(&place, &database(&THREE, "us-east-1", "    instances: 1\n"));
     assert_eq!(cluster(&place, "ap-southeast-2").engine_version(), Some("8.0.mysql_aurora.3.10.0"));
@@ -220,5 +222,22 @@ fn adopting_writes_tags_and_nothing_else() {
     assert_eq!((now.engine_version(), now.backup_retention_period()), (Some("8.0.mysql_aurora.3.08.0"), Some(7)));
     assert!(now.deletion_protection() == Some(true) && global(&place).unwrap().deletion_protection() == Some(true));
     assert!(now.tag_list().iter().any(|tag| tag.key() == Some("mrctl:stack")));
+    place.destroy("shop");
+}
+
+#[test]
+fn a_zone_that_an_instance_stands_in_is_not_taken_away() {
+    let place = Place::new();
+    let text = database(&["us-east-1"], "us-east-1", "    instances: 1\n");
+    let zones = |zones: &str| text.replace("availability_zones: 2", &format!("availability_zones: [{zones}]"));
+    apply(&place, &zones("use1-az1, use1-az2"));
+    let seen = block_on(client(&place, "us-east-1").describe_db_instances().send()).unwrap();
+    let own = seen.db_instances()[0].availability_zone().unwrap().to_owned();
+    let all = block_on(Aws::new(&place.account, "us-east-1").ec2.describe_availability_zones().send()).unwrap();
+    let own = all.availability_zones().iter().find(|zone| zone.zone_name() == Some(&own)).unwrap().zone_id().unwrap();
+    let rest: Vec<&str> = ["use1-az1", "use1-az2", "use1-az3"].into_iter().filter(|zone| *zone != own).collect();
+    place.write(zones(&rest.join(", ")));
+    let said = place.expect(1, &["--inject", "kill@1:before", "apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("us-east-1/rds.instance/main-1 stands in subnet-"), "{said}");
     place.destroy("shop");
 }

@@ -14,7 +14,7 @@ use aws_sdk_rds::{
 use crate::{
     lifecycle::topology,
     support::{
-        aws::{block_on, http},
+        aws::{Aws, block_on, http},
         binary::Place,
         sandbox::strict,
     },

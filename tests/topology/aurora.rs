@@ -29,7 +29,7 @@ fn codes(text: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_model_holds_what_the_file_says() {
-    let all = model(&files("checked")["aurora"]);
+    let all = model(&files("valid")["aurora"]);
     let main = &all.aurora["main"];
     assert_eq!((main.engine, main.engine_version.as_str()), (AuroraEngine::Mysql, "8.0.mysql_aurora.3.08.0"));
     assert_eq!((main.writer.as_str(), main.on_destroy), ("eu-west-1", OnDestroy::Skip));
@@ -88,7 +88,7 @@ fn the_model_holds_what_the_file_says() {
 
 #[test]
 fn services_know_by_which_names_they_are_told_of_a_database() {
-    let all = model(&files("checked")["aurora"]);
+    let all = model(&files("valid")["aurora"]);
     let uses = |service: &str, region: &str| -> Vec<(String, String)> {
         let used = &all.service(service, &Region::new(region)).unwrap().aurora;
         used.iter().map(|(key, UsesAurora { env_prefix })| (key.clone(), env_prefix.clone())).collect()

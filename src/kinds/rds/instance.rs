@@ -3,7 +3,7 @@
 //! Where the class changes, the readers of a cluster change before its writer, one after another.
 use std::collections::BTreeSet;
 
-use aws_sdk_rds::types::{DbCluster, DbInstance};
+use aws_sdk_rds::types::{DbCluster, DbInstance, Subnet};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Cluster, ClusterId};
@@ -45,6 +45,8 @@ pub struct Spec {
     pub copied_to: Unmanaged<Vec<Region>>,
     /// The region of the writer, where that is another one.
     pub copied_from: Unmanaged<Option<Region>>,
+    /// The subnet that it stands in.
+    pub subnet: Unmanaged<Option<String>>,
     /// The other instances of its cluster.
     pub beside: Unmanaged<Vec<String>>,
     pub tags: Tags,
@@ -114,6 +116,7 @@ impl Instance {
             writes: Unmanaged::Managed(writes),
             copied_to: Unmanaged::Managed(copied_to.collect()),
             copied_from: Unmanaged::Managed(copied_from),
+            subnet: Unmanaged::Managed(subnet_of(seen)),
             beside: Unmanaged::Managed(beside.map(str::to_owned).collect()),
             tags: marks.tags,
         };
@@ -133,6 +136,13 @@ impl Instance {
         changing.sort_by_key(writes);
         changing
     }
+}
+
+/// That one of its group which is in its zone.
+fn subnet_of(seen: &DbInstance) -> Option<String> {
+    let mut subnets = seen.db_subnet_group()?.subnets().iter();
+    let is_here = |subnet: &&Subnet| subnet.subnet_availability_zone().and_then(|zone| zone.name()) == seen.availability_zone();
+    subnets.find(is_here)?.subnet_identifier().map(str::to_owned)
 }
 
 fn class_of(capacity: &AuroraCapacity) -> String {
@@ -175,6 +185,7 @@ impl Kind for Instance {
                         writes: Unmanaged::Any,
                         copied_to: Unmanaged::Any,
                         copied_from: Unmanaged::Any,
+                        subnet: Unmanaged::Any,
                         beside: Unmanaged::Any,
                         tags: owner.wanted(&name),
                         name,
