@@ -93,7 +93,7 @@ fn a_static_parameter_waits_for_a_reboot_that_somebody_makes() {
     let names = |region: &str| serde_json::json!([format!("shop-main-{region}-1"), format!("shop-main-{region}-2")]);
     assert_eq!(
         waiting,
-        [("us-east-1/rds.cluster/main", names("us-east-1")), ("eu-west-1/rds.cluster/main", names("eu-west-1"))],
+        [("eu-west-1/rds.cluster/main", names("eu-west-1")), ("us-east-1/rds.cluster/main", names("us-east-1"))],
         "{plan:#}"
     );
     for region in TWO {

@@ -167,7 +167,11 @@ impl Cluster {
         let scaling = scaling.and_then(|scaling| Some([half(scaling.min_capacity()?), half(scaling.max_capacity()?)]));
         let writer = of.as_ref().filter(|of| !of.is_writer).and_then(|of| of.writer.as_deref());
         let copies = writer.and_then(|arn| Some(Ref::is(&Scope::from(&region_of(arn)?), arn)));
-        let reboot = seen.db_cluster_members().iter().filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
+        let reboot = seen
+            .db_cluster_members()
+            .iter()
+            .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"))
+            .filter_map(|one| one.db_instance_identifier().map(str::to_owned));
         let own: Vec<String> = (1..=MOST_INSTANCES).map(|number| instance_name(&cx.owner.stack, &addr.name, region, number)).collect();
         let inside = seen.db_cluster_members().iter().filter_map(|one| one.db_instance_identifier());
         let foreign = inside.filter(|name| !own.iter().any(|own| own == name)).map(str::to_owned);
@@ -190,7 +194,7 @@ impl Cluster {
             copies: copies.map_or(Unmanaged::Any, Unmanaged::Managed),
             others: Unmanaged::Managed(of.as_ref().map(|of| of.others.clone()).unwrap_or_default()),
             foreign_instances: Unmanaged::Managed(foreign.collect()),
-            waits_for_reboot: Unmanaged::Managed(reboot.filter_map(|one| one.db_instance_identifier().map(str::to_owned)).collect()),
+            waits_for_reboot: Unmanaged::Managed(reboot.collect::<BTreeSet<_>>().into_iter().collect()),
             tags: marks.tags,
         };
         // The order of removal of a lane: what is oldest goes last, and the writer's has no age.
