@@ -309,3 +309,20 @@ fn a_database_joins_a_live_stack_is_used_and_leaves_it_again() {
     apply(&place, &serving(&format!("{DATABASE}{SERVICE}{USES}")));
     place.destroy("shop");
 }
+
+#[test]
+fn a_service_that_goes_is_let_in_until_it_is_gone() {
+    let place = Place::new();
+    let other = SERVICE.replace("services:\n  api:", "  other:");
+    apply(&place, &serving(&format!("{DATABASE}{SERVICE}{USES}{other}{USES}")));
+    place.write(serving(&format!("{DATABASE}{SERVICE}{USES}")));
+    let said = place.expect(0, &["apply", "--yes", "--no-sweep"]);
+    place.is_converged();
+    let at = |text: String| said.find(&text).unwrap_or_else(|| panic!("{text}: {said}"));
+    for region in TWO {
+        let (gone, shut) =
+            (format!("done     {region}/ecs.service/other: deleted"), format!("start    {region}/ec2.security_group_rules/aurora-main"));
+        assert!(at(gone) < at(shut), "{said}");
+    }
+    place.destroy("shop");
+}

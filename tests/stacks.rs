@@ -81,8 +81,9 @@ fn what_is_left_is_seen() {
     let left = block_on(Aws::new(&place.account, "eu-west-1").leftovers());
     // VPC, subnets, gateway, route tables, tables; then address, NAT gateway, group, endpoints and peering; then the targets and
     // the policies of one table and its index; then the groups of the service, what scales it, load balancer with two listeners,
-    // target group, certificate, cluster with a service, task definition, log group and its two roles.
-    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 3 + 2 + 2 + 2 + 2, "{left:#?}");
+    // target group, certificate, cluster with a service, task definition, log group and its two roles; then the global cluster, its
+    // cluster here with an instance and its two groups, the secret, and the group that lets the service in.
+    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 3 + 2 + 2 + 2 + 2 + 1 + 2 + 2 + 1 + 1, "{left:#?}");
 }
 
 /// Each is built, then turned into another one of the same name, then removed.

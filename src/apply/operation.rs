@@ -160,7 +160,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn make(&self, step: &Step, want: &Want<Doc>) -> Result<Left, Fault> {
-        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
+        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope).making(&step.addr));
         let traits = kind.traits();
         let replaced = step.action == Action::Replace;
         if let Some(found) = step.found.as_ref().filter(|found| matches!(found.life, Life::Leaving(_))) {

@@ -18,7 +18,7 @@ use super::{
     operation::{LOOKING, Left, Work},
 };
 use crate::{
-    plan::{Action, Op, Plan, Step},
+    plan::{Action, Op, Plan, Step, removing},
     resource::{Addr, Class, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
 };
 
@@ -46,9 +46,8 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     let (events, mut heard) = mpsc::unbounded_channel();
     let looks = Mutex::new(Memo::default());
     let passed = passed(plan, kinds);
-    let removing = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace)).map(|step| step.addr.clone());
     let wanted = plan.steps.iter().filter(|step| step.want.is_some()).map(|step| step.addr.clone());
-    let (removing, wanted) = (Arc::new(removing.collect()), Arc::new(wanted.collect()));
+    let (removing, wanted) = (Arc::new(removing(&plan.steps)), Arc::new(wanted.collect()));
     // What the plan did not find is not looked for again at every step.
     let cx = &Cx { removing, wanted, sweeps: false, ..cx.clone() };
     let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };

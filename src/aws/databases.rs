@@ -29,12 +29,12 @@ pub const LIST_TAGS: &str = "rds:ListTagsForResource";
 pub const ADD_TAGS: &str = "rds:AddTagsToResource";
 pub const REMOVE_TAGS: &str = "rds:RemoveTagsFromResource";
 
+/// What stands in the endpoint for the readers of a cluster, and `.cluster-` in the one of its writer.
+const READERS: &str = ".cluster-ro-";
 /// Characters in the names of clusters and instances (field guide 4.3 item 2).
 const LONGEST: usize = 63;
 /// What only says that mrctl asked for the key that AWS manages: RDS answers with that key's ARN, which says nothing of whose it is.
 pub const ENCRYPTED_BY: &str = "mrctl:encrypted-by";
-/// What is on a secondary that mrctl is about to detach: when it stands alone afterwards, nothing was written to it but copies.
-pub const DETACHING: &str = "mrctl:detaching";
 /// Whose final snapshot it is; never `mrctl:stack`, because no run may take it for a part of the stack.
 pub const KEPT_FROM: &str = "mrctl:kept-from";
 
@@ -72,6 +72,31 @@ pub fn major(engine: &str, version: &str) -> String {
 pub fn family(database: &Aurora) -> String {
     let engine = database.engine.as_str();
     format!("{engine}{}", major(engine, &database.engine_version))
+}
+
+/// The numbers in a version, which tell which of two is the later one: 16.4 and 16.11, 3.08.0 and 3.10.0.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Whether one version of an engine is later than another.
+#[must_use]
+pub fn is_later(version: &str, than: &str) -> bool {
+    numbers(version) > numbers(than)
+}
+
+/// Where a cluster's own writer answers. While another region writes, AWS shows only the name for readers; the other one differs
+/// from it by a word (Aurora user guide, "Endpoints for Amazon Aurora"), and is the same after the next switch.
+#[must_use]
+pub fn endpoint_of(cluster: &DbCluster) -> Option<String> {
+    let shown = cluster.endpoint().filter(|endpoint| !endpoint.is_empty()).map(str::to_owned);
+    shown.or_else(|| Some(cluster.reader_endpoint()?.replacen(READERS, ".cluster-", 1)).filter(|endpoint| !endpoint.is_empty()))
+}
+
+/// Whether a name is one for readers.
+#[must_use]
+pub fn is_for_readers(endpoint: &str) -> bool {
+    endpoint.contains(READERS)
 }
 
 /// The region in an ARN.
@@ -260,8 +285,8 @@ pub async fn membership(cx: &Cx, arn: &str) -> Result<Option<Membership>, Fault>
 
 /// What ends in a state that AWS does not leave by itself (field guide 4.3 item 4).
 fn is_broken(word: &str) -> bool {
-    let broken = ["failed", "stopped", "storage-full", "restore-error", "create-failed"];
-    broken.contains(&word) || word.starts_with("incompatible-") || word.starts_with("inaccessible-")
+    let broken = ["failed", "stopped", "storage-full", "restore-error", "insufficient-capacity"];
+    broken.contains(&word) || word.ends_with("-failed") || word.starts_with("incompatible-") || word.starts_with("inaccessible-")
 }
 
 /// Whether what is going on stands in nobody's way: nothing is being changed that a plan would compare.
@@ -273,7 +298,7 @@ fn is_settled(word: &str) -> bool {
 #[must_use]
 pub fn life_of(word: &str) -> Life {
     match word {
-        "deleting" => Life::Leaving(word.to_owned()),
+        "deleting" | "delete-precheck" => Life::Leaving(word.to_owned()),
         word if is_settled(word) => Life::Ready,
         word if is_broken(word) => Life::Broken(word.to_owned()),
         word => Life::Making(word.to_owned()),
@@ -306,15 +331,18 @@ pub async fn made<T>(
     }
 }
 
-/// The final snapshots of a cluster in a region, by the beginning of their names.
+/// The final snapshots of a cluster in a region, by the beginning of their names; the time at their end tells them from those that
+/// somebody else made.
 ///
 /// # Errors
 /// What AWS refused.
 pub async fn snapshots(cx: &Cx, region: &Region, cluster: &str, prefix: &str) -> Result<Vec<DbClusterSnapshot>, Fault> {
     let ask = cx.fleet.region(region).rds.describe_db_cluster_snapshots().db_cluster_identifier(cluster).snapshot_type("manual");
     let pages = ask.into_paginator().items().send();
-    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds:DescribeDBClusterSnapshots"))?;
-    Ok(all.into_iter().filter(|one| one.db_cluster_snapshot_identifier().is_some_and(|name| name.starts_with(prefix))).collect())
+    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault(ending::DESCRIBE_SNAPSHOTS))?;
+    let is_time = |end: &str| end.len() == 14 && end.bytes().all(|byte| byte.is_ascii_digit());
+    let is_final = |one: &DbClusterSnapshot| one.db_cluster_snapshot_identifier()?.strip_prefix(prefix).map(is_time);
+    Ok(all.into_iter().filter(|one| is_final(one) == Some(true)).collect())
 }
 
 #[cfg(test)]

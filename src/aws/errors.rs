@@ -356,6 +356,8 @@ fn databases(op: &str, code: &str, message: &str) -> Option<Class> {
         // Another name is taken at the next try: it holds the second.
         "DBClusterSnapshotAlreadyExists" => Some(Class::Contention),
         "InvalidParameterValue" if says(&["is not found in global cluster"]) => Some(Class::NotFound),
+        // The first database of an account: RDS makes its role behind the call that needs it.
+        "InvalidParameterValue" if op.starts_with("rds:Create") && says(&["create service linked role"]) => Some(Class::NotFound),
         // What AWS says to a copy while it sees no writer.
         "InvalidParameterValue" if op == "rds:CreateDBCluster" && says(&["MasterUsername must be provided"]) => Some(Class::Contention),
         _ if code.ends_with("AlreadyExists") => Some(Class::Exists),

@@ -10,6 +10,7 @@ use std::{
 };
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, ReplicaRegionType, StatusType, Tag};
+use aws_smithy_types::retry::RetryConfig;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::errors::{fault, maybe};
 use crate::{
     resource::{
-        Class, Cx, Facts, Fault, Link, Region,
+        Addr, Class, Cx, Facts, Fault, Link, Region, Scope,
         owner::{self, Marks},
     },
     topology::Aurora,
@@ -27,6 +28,8 @@ use crate::{
 /// `password_from: Ref<SecretVersion>`). It is written in the create call, and after the password was set, never before.
 pub const PASSWORD_FROM: &str = "mrctl:password-from";
 
+/// The kind that tells where a database writes.
+const GLOBAL_CLUSTER: &str = "rds.global_cluster";
 pub const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
 const LIST: &str = "secretsmanager:ListSecrets";
@@ -223,10 +226,29 @@ pub fn tags(tags: BTreeMap<String, String>) -> Vec<Tag> {
     tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
+/// Settings for a call that is sent once: asked for a replica again when an answer was lost, AWS finds the one that it is making, and
+/// says that it failed.
+#[must_use]
+pub fn sent_once() -> aws_sdk_secretsmanager::config::Builder {
+    aws_sdk_secretsmanager::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
 /// A region to replicate to, with the key that AWS manages there.
 #[must_use]
 pub fn replica(region: &Region) -> ReplicaRegionType {
     ReplicaRegionType::builder().region(region.as_str()).build()
+}
+
+/// What a secret at home is known by to its replicas: `eu-west-1 shop/aurora/main`.
+#[must_use]
+pub fn home(region: &Region, name: &str) -> String {
+    format!("{region} {name}")
+}
+
+/// The region in that.
+#[must_use]
+pub fn region_of_home(home: &str) -> Region {
+    Region::new(home.split(' ').next().unwrap_or(home))
 }
 
 /// Where the secret of a database is at home, by what was found: where its replicas say, else where one stands alone, as long as the
@@ -236,7 +258,7 @@ pub fn home_of(kind: &str, key: &str, database: &Aurora, facts: &Facts) -> Regio
     let short = address_name(key);
     let there = || facts.found.values().filter(|found| &*found.addr.kind == kind && *found.addr.name == short && found.ours);
     let said = |doc: &serde_json::Value| match Link::read(doc.get("replica_of")?)? {
-        Link::Is { value, .. } => Some(Region::new(&value)),
+        Link::Is { value, .. } => Some(region_of_home(&value)),
         Link::To { .. } => None,
     };
     let homes: BTreeSet<Region> = there().filter_map(|found| said(&found.spec)).collect();
@@ -245,7 +267,11 @@ pub fn home_of(kind: &str, key: &str, database: &Aurora, facts: &Facts) -> Regio
     let replicas: BTreeSet<Region> = there().filter_map(|found| found.addr.region().cloned()).collect();
     let order = || std::iter::once(&database.writer).chain(database.members.keys()).filter(|region| database.members.contains_key(*region));
     let first = |of: &BTreeSet<Region>| order().find(|region| of.contains(*region)).cloned();
-    first(&homes).or_else(|| first(&alone)).or_else(|| first(&replicas)).unwrap_or_else(|| database.writer.clone())
+    let writes = Addr { scope: Scope::Global, kind: GLOBAL_CLUSTER.into(), name: key.into() };
+    // Of several that stand alone, the one beside the writer is what the database was last given by hand.
+    let writer = facts.found_field(&writes, "writer").map(Region::new);
+    let by_writer = || writer.filter(|region| alone.contains(region) && database.members.contains_key(region));
+    first(&homes).or_else(by_writer).or_else(|| first(&alone)).or_else(|| first(&replicas)).unwrap_or_else(|| database.writer.clone())
 }
 
 #[cfg(test)]
@@ -268,7 +294,7 @@ mod tests {
     fn found(there: &[(&str, Option<&str>)]) -> Facts {
         let mut facts = Facts::default();
         for (region, home) in there {
-            let addr: crate::resource::Addr = format!("{region}/secretsmanager.secret/aurora/main").parse().unwrap();
+            let addr: Addr = format!("{region}/secretsmanager.secret/aurora/main").parse().unwrap();
             let home =
                 home.map(|home| serde_json::json!({ "$ref": { "is": home, "kind": &*addr.kind, "field": "region", "scope": home } }));
             let spec = serde_json::json!({ "replica_of": home });

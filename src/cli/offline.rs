@@ -53,7 +53,7 @@ impl Validate {
             (Format::Human, None) => print!("{}", view::report::text(&report, is_colour())),
             (Format::Human, Some(model)) => {
                 print!("{}", view::report::text(&report, is_colour()));
-                println!("{name} is valid: stack {}, {} regions, {} tables", model.stack, model.regions.len(), model.tables.len());
+                println!("{name} is valid: stack {}, {}", model.stack, view::report::contents(model));
             }
         }
         if valid.is_some() { Exit::Done } else { Exit::Topology }

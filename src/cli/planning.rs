@@ -13,7 +13,7 @@ use crate::{
     kinds::route53::{hosted_zone::HostedZone, validation_record::validated_by_others},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
-        existing, guard, left_out, observe, order, posture, quota, select, unmatched, unused_adoptions, unused_restorations,
+        existing, guard, left_out, observe, order, posture, quota, select, stuck, unmatched, unused_adoptions, unused_restorations,
     },
     resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope},
     topology::Model,
@@ -102,6 +102,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
     plan.findings.extend(unused);
+    plan.findings.extend(stuck(&kinds, &plan.steps));
     plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
     plan.findings.extend(unused_restorations(&plan.steps, &plan.posture, &asked.restore));
     if !asked.offline && !asked.destroy {

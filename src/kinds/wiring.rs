@@ -9,12 +9,13 @@ use super::{
     rds::{
         cluster::{ClusterEndpoint, ClusterPort, ClusterReaderEndpoint},
         global_cluster::GlobalClusterEndpoint,
-        instance::{Instance, InstanceClusterEndpoint},
+        instance::{Instance, InstanceClusterEndpoint, InstanceClusterReaderEndpoint},
     },
     secretsmanager::secret::SecretArn,
 };
 use crate::{
     aws::{
+        databases::is_for_readers,
         revisions::{Content, SecretFrom},
         secrets::{self, PASSWORD, USERNAME},
     },
@@ -53,7 +54,13 @@ pub(super) fn add(model: &Model, region: &Region, member: &ServiceMember, conten
         if reaches_writer(model, database, region) {
             tell(WRITER_HOST, Given::by(Ref::<GlobalClusterEndpoint>::to(&Scope::Global, key)));
         }
-        tell(LOCAL_HOST, Given::by(Ref::<ClusterEndpoint>::to(&scope, key)));
+        // A cluster that does not write is reached by the name for readers only, also to pass writes on (Aurora user guide, "Connecting to
+        // Amazon Aurora Global Database"). It goes by the file, like the host of the writer.
+        let local = match *region == database.writer {
+            true => Given::by(Ref::<ClusterEndpoint>::to(&scope, key)),
+            false => Given::by(Ref::<ClusterReaderEndpoint>::to(&scope, key)),
+        };
+        tell(LOCAL_HOST, local);
         tell(READER_HOST, Given::by(Ref::<ClusterReaderEndpoint>::to(&scope, key)));
         tell(PORT, Given::by(Ref::<ClusterPort>::to(&scope, key)));
         if let Some(name) = &database.database_name {
@@ -109,7 +116,11 @@ pub(super) fn read(stack: &str, region: &Region, own: &BTreeMap<String, String>,
             }
         };
         is(WRITER_HOST, |scope, text| Given::by(Ref::<GlobalClusterEndpoint>::is(scope, text)), &Scope::Global);
-        is(LOCAL_HOST, |scope, text| Given::by(Ref::<InstanceClusterEndpoint>::is(scope, text)), &scope);
+        let local = |scope: &Scope, text: &str| match is_for_readers(text) {
+            true => Given::by(Ref::<InstanceClusterReaderEndpoint>::is(scope, text)),
+            false => Given::by(Ref::<InstanceClusterEndpoint>::is(scope, text)),
+        };
+        is(LOCAL_HOST, local, &scope);
         is(READER_HOST, |scope, text| Given::by(Ref::<ClusterReaderEndpoint>::is(scope, text)), &scope);
         is(PORT, |scope, text| Given::by(Ref::<ClusterPort>::is(scope, text)), &scope);
     }

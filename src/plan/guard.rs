@@ -63,6 +63,27 @@ pub fn guard(kinds: &Kinds, steps: &[Step], allowed: &[(String, Allowance)]) -> 
     (refused.collect(), findings)
 }
 
+/// What the plan removes or makes anew.
+#[must_use]
+pub fn removing(steps: &[Step]) -> BTreeSet<Addr> {
+    let going = steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace));
+    going.map(|step| step.addr.clone()).collect()
+}
+
+/// What cannot go because something else stays: AWS would refuse it in the middle of the run.
+#[must_use]
+pub fn stuck(kinds: &Kinds, steps: &[Step]) -> Vec<Finding> {
+    let removing = removing(steps);
+    let going = steps.iter().filter(|step| removing.contains(&step.addr));
+    let why = |step: &Step| kinds.get(&step.addr.kind).ok()?.cannot_go(step.found.as_ref()?, &removing);
+    let finding = |step: &Step| {
+        let message = format!("{} {}", step.addr, why(step)?);
+        let address = Some(step.addr.clone());
+        Some(Finding { code: "plan::cannot-go", severity: Severity::Error, address, line: None, message, help: None })
+    };
+    going.filter_map(finding).collect()
+}
+
 /// Which addresses are to be adopted where nothing is left to adopt: a warning for the same reason. What stands in a region
 /// that does not answer is not known.
 #[must_use]
@@ -107,7 +128,8 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
         Action::Replace => {
             let is_fixed = |change: &&Change| traits.fixed.iter().any(|path| change.is_under(path));
             let fixed: Vec<&str> = step.changes.iter().filter(is_fixed).map(|change| change.path.as_str()).collect();
-            format!("would be deleted and made anew: AWS cannot change {} in place", fixed.join(", "))
+            let more = step.found.as_ref().and_then(|found| kind.loses(found)).map_or_else(String::new, |more| format!("; it {more}"));
+            format!("would be deleted and made anew: AWS cannot change {} in place{more}", fixed.join(", "))
         }
         Action::Update | Action::Adopt | Action::Keep => {
             let found = step.found.as_ref().map(|found| &found.spec)?;
@@ -125,7 +147,7 @@ fn danger(kinds: &Kinds, step: &Step) -> Option<Refusal> {
     Some(Refusal { addr: step.addr.clone(), message: message + &named })
 }
 
-/// What a change in place loses: a guarded setting that is turned off, or an entry of a guarded map that is removed, or made
+/// What a change in place loses: a guarded setting that is turned off or lowered, or an entry of a guarded map that is removed, or made
 /// anew because it cannot change. An entry that joins the map loses nothing.
 #[must_use]
 pub fn loses(traits: &Traits, found: &Doc, change: &Change) -> Option<String> {
@@ -134,7 +156,14 @@ pub fn loses(traits: &Traits, found: &Doc, change: &Change) -> Option<String> {
             let mut entries = entries.iter().map(|(entry, there)| (format!("{path}.{entry}"), there));
             entries.find(|(entry, there)| is_of(change, entry, there)).map(|(entry, _)| entry)
         }
-        _ => Some((*path).to_owned()).filter(|path| change.path == *path && change.from == true && change.to == false),
+        _ => {
+            let shrinks = || change.from.as_f64().zip(change.to.as_f64()).is_some_and(|(from, to)| to < from);
+            match change.path == *path {
+                true if change.from == true && change.to == false => Some((*path).to_owned()),
+                true if shrinks() => Some(format!("what lies beyond {path} {} (now {})", change.to, change.from)),
+                _ => None,
+            }
+        }
     })
 }
 

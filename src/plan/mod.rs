@@ -20,7 +20,7 @@ use serde::Serialize;
 
 pub use decide::{Decided, decide, protections};
 pub use foreign::other_stack;
-pub use guard::{Allowance, Refusal, guard, loses, unused_adoptions, unused_restorations};
+pub use guard::{Allowance, Refusal, guard, loses, removing, stuck, unused_adoptions, unused_restorations};
 pub use halves::all_of;
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};

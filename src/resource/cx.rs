@@ -63,6 +63,16 @@ impl Cx {
         Self { scope: scope.clone(), ..self.clone() }
     }
 
+    /// The same run, for making something anew that the plan also removes: as far as this half is concerned it is here to stay.
+    #[must_use]
+    pub fn making(&self, addr: &Addr) -> Self {
+        if !self.removing.contains(addr) {
+            return self.clone();
+        }
+        let removing = self.removing.iter().filter(|other| *other != addr).cloned().collect();
+        Self { removing: Arc::new(removing), ..self.clone() }
+    }
+
     /// The same place with nothing remembered: what is read now is new.
     #[must_use]
     pub fn afresh(&self) -> Self {

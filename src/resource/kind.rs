@@ -1,5 +1,5 @@
 //! The seam between typed kinds and the engine: typed inside a kind, documents between kinds.
-use std::{fmt, future::Future, sync::Arc};
+use std::{collections::BTreeSet, fmt, future::Future, sync::Arc};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -174,7 +174,8 @@ pub trait Kind: Send + Sync + 'static {
     const STAYS_FOR_CLIENTS: bool = false;
     /// Whether it holds data: delete, replace and the loss of a `GUARDED` field need `--allow-data-loss`.
     const DATA: bool = false;
-    /// What is guarded on a kind that holds data: a boolean path that turns from true to false, and an entry of a map that is
+    /// What is guarded on a kind that holds data: a boolean path that turns from true to false, a number that becomes
+    /// smaller, and an entry of a map that is
     /// removed or changes (an index cannot change; it is made anew).
     const GUARDED: &'static [&'static str] = &[];
     /// Boolean path of a protection that has to be lifted just before the delete.
@@ -242,8 +243,14 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
     /// What would be lost with a found thing of a kind that holds no data itself, when it is deleted (the last instance of a cluster):
-    /// the end of a sentence that begins with its address. It then needs `--allow-data-loss`.
+    /// the end of a sentence that begins with its address. It then needs `--allow-data-loss`. Of one that holds data: what more there is
+    /// to say when it would be made anew.
     fn loses(&self, _found: &Found<Self::Spec>) -> Option<String> {
+        None
+    }
+    /// Why a found thing cannot go with only these: AWS refuses its removal while something else stays. The end of a sentence that
+    /// begins with its address, with what to do first; the plan then says so, and writes nothing.
+    fn cannot_go(&self, _found: &Found<Self::Spec>, _removing: &BTreeSet<Addr>) -> Option<String> {
         None
     }
     /// What AWS keeps of a found thing that was removed, by design, a sentence for the reader; told when the run is over. `cx` is of
@@ -306,6 +313,7 @@ pub trait AnyKind: Send + Sync {
     fn leans(&self, found: &Found<Doc>) -> Leans;
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String>;
     fn loses(&self, found: &Found<Doc>) -> Option<String>;
+    fn cannot_go(&self, found: &Found<Doc>, removing: &BTreeSet<Addr>) -> Option<String>;
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
@@ -438,6 +446,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn loses(&self, found: &Found<Doc>) -> Option<String> {
         typed_found(found).ok().and_then(|found| self.0.loses(&found))
+    }
+
+    fn cannot_go(&self, found: &Found<Doc>, removing: &BTreeSet<Addr>) -> Option<String> {
+        typed_found(found).ok().and_then(|found| self.0.cannot_go(&found, removing))
     }
 
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String> {

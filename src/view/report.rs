@@ -3,7 +3,8 @@ use std::fmt;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity as Shown, SourceCode};
 
-use crate::topology::{Problem, Report, Severity};
+use super::words::count;
+use crate::topology::{Model, Problem, Report, Severity};
 
 /// More problems than this are counted, not shown.
 const MOST_SHOWN: usize = 200;
@@ -101,4 +102,18 @@ impl Diagnostic for Shell<'_> {
             make(Some(label.clone()), (span.start, span.end - span.start))
         })))
     }
+}
+
+/// How much of what a topology has: `2 regions, 3 tables, 1 service`.
+#[must_use]
+pub fn contents(model: &Model) -> String {
+    let records = model.dns.as_ref().map_or(0, |dns| dns.records.len());
+    let counts = [
+        (model.regions.len(), "region"),
+        (model.tables.len(), "table"),
+        (model.aurora.len(), "database"),
+        (model.services.len(), "service"),
+        (records, "record"),
+    ];
+    counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| count(number, what)).collect::<Vec<_>>().join(", ")
 }

@@ -141,7 +141,9 @@ fn every_setting_that_aws_changes_is_changed_and_changed_back() {
         place.write(text.clone() + line);
         place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "all"]);
         place.is_converged();
-        apply(&place, &text);
+        place.write(&text);
+        place.expect(0, &["apply", "--yes", "--no-sweep", "--allow-data-loss", "us-east-1/*", "--allow-data-loss", "eu-west-1/*"]);
+        place.is_converged();
     }
     place.destroy("shop");
 }
@@ -174,4 +176,68 @@ fn password_from(place: &Place, region: &str) -> String {
     let now = cluster(place, region);
     let tag = now.tag_list().iter().find(|tag| tag.key() == Some("mrctl:password-from"));
     tag.unwrap_or_else(|| panic!("{region} does not say where its password is from")).value().unwrap().to_owned()
+}
+
+/// AWS brings minor versions further by itself; nobody takes a database back.
+#[test]
+fn a_version_that_is_later_than_the_file_stays_and_new_copies_have_it() {
+    let place = Place::new();
+    let text = database(&TWO, "us-east-1", "    instances: 1\n");
+    apply(&place, &text.replace("3.08.0", "3.10.0"));
+    apply(&place, &text);
+    let posture = place.plan(&[])["posture"].clone();
+    let of = |region: &str| json!(format!("{region}/rds.cluster/main"));
+    assert_eq!((&posture[0]["address"], &posture[1]["address"]), (&of("eu-west-1"), &of("us-east-1")), "{posture:#}");
+    assert!(posture[0]["message"].as_str().unwrap().contains("write `engine_version: 8.0.mysql_aurora.3.10.0`"), "{posture:#}");
+    apply(&place, &database(&THREE, "us-east-1", "    instances: 1\n"));
+    assert_eq!(cluster(&place, "ap-southeast-2").engine_version(), Some("8.0.mysql_aurora.3.10.0"));
+    // A major one is not a matter of the next maintenance window.
+    apply(&place, &database(&THREE, "us-east-1", "    instances: 1\n").replace("8.0.mysql_aurora.3.08.0", "8.4.mysql_aurora.8.4.7"));
+    place.write(database(&THREE, "us-east-1", "    instances: 1\n"));
+    let said = place.expect(1, &["--inject", "kill@1:before", "apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("AWS never takes a database back from 8.4"), "{said}");
+    place.destroy("shop");
+}
+
+#[test]
+fn adopting_writes_tags_and_nothing_else() {
+    let place = Place::new();
+    let text = database(&["us-east-1"], "us-east-1", "    instances: 1\n    deletion_protection: true\n");
+    apply(&place, &text);
+    let arns = [
+        cluster(&place, "us-east-1").db_cluster_arn().unwrap().to_owned(),
+        global(&place).unwrap().global_cluster_arn().unwrap().to_owned(),
+    ];
+    for arn in arns {
+        let ask = client(&place, "us-east-1").remove_tags_from_resource().resource_name(arn).tag_keys("mrctl:stack");
+        block_on(ask.tag_keys("mrctl:resource").send()).unwrap();
+    }
+    // Everything differs.
+    let other = text.replace("3.08.0", "3.10.0").replace("deletion_protection: true", "deletion_protection: false");
+    place.write(other + "    backup_retention_days: 14\n");
+    let adopt = ["--adopt", "us-east-1/rds.cluster/main", "--adopt", "global/rds.global_cluster/main"];
+    let only = ["--only", "us-east-1/rds.cluster/main", "--only", "global/rds.global_cluster/main"];
+    place.expect(0, &[&["apply", "--yes", "--no-sweep"][..], &adopt, &only].concat());
+    let now = cluster(&place, "us-east-1");
+    assert_eq!((now.engine_version(), now.backup_retention_period()), (Some("8.0.mysql_aurora.3.08.0"), Some(7)));
+    assert!(now.deletion_protection() == Some(true) && global(&place).unwrap().deletion_protection() == Some(true));
+    assert!(now.tag_list().iter().any(|tag| tag.key() == Some("mrctl:stack")));
+    place.destroy("shop");
+}
+
+#[test]
+fn a_zone_that_an_instance_stands_in_is_not_taken_away() {
+    let place = Place::new();
+    let text = database(&["us-east-1"], "us-east-1", "    instances: 1\n");
+    let zones = |zones: &str| text.replace("availability_zones: 2", &format!("availability_zones: [{zones}]"));
+    apply(&place, &zones("use1-az1, use1-az2"));
+    let seen = block_on(client(&place, "us-east-1").describe_db_instances().send()).unwrap();
+    let own = seen.db_instances()[0].availability_zone().unwrap().to_owned();
+    let all = block_on(Aws::new(&place.account, "us-east-1").ec2.describe_availability_zones().send()).unwrap();
+    let own = all.availability_zones().iter().find(|zone| zone.zone_name() == Some(&own)).unwrap().zone_id().unwrap();
+    let rest: Vec<&str> = ["use1-az1", "use1-az2", "use1-az3"].into_iter().filter(|zone| *zone != own).collect();
+    place.write(zones(&rest.join(", ")));
+    let said = place.expect(1, &["--inject", "kill@1:before", "apply", "--yes", "--no-sweep"]);
+    assert!(said.contains("us-east-1/rds.instance/main-1 stands in subnet-"), "{said}");
+    place.destroy("shop");
 }

@@ -65,9 +65,14 @@ fn a_region_leaves_and_what_stands_alone_is_never_deleted_without_a_snapshot() {
 fn a_writer_whose_region_leaves_is_not_touched_before_somebody_switches_over() {
     let place = Place::new();
     apply(&place, &database(&TWO, "us-east-1", "    instances: 1\n"));
-    place.write(database(&["eu-west-1"], "eu-west-1", "    instances: 1\n"));
-    let said = place.expect(1, &["apply", "--yes", "--allow-data-loss", "all"]);
-    assert!(said.contains("switchover-global-cluster"), "{said}");
+    // Nor where only its own network would be made anew.
+    let moved = database(&TWO, "us-east-1", "    instances: 1\n").replace("10.10.0.0/16", "10.99.0.0/16");
+    for text in [moved, database(&["eu-west-1"], "eu-west-1", "    instances: 1\n")] {
+        place.write(text);
+        // The first call that could change something would kill it.
+        let said = place.expect(1, &["--inject", "kill@1:before", "apply", "--yes", "--allow-data-loss", "all"]);
+        assert!(said.contains("us-east-1/rds.cluster/main is the writer") && said.contains("switchover-global-cluster"), "{said}");
+    }
     assert_eq!((writer(&place), instances(&place, "us-east-1").len()), ("us-east-1".to_owned(), 1));
     switch_over(&place, "eu-west-1");
     place.expect(0, &["apply", "--yes", "--allow-data-loss", "all"]);

@@ -2,6 +2,7 @@
 mod changes;
 mod ending;
 mod kills;
+mod waiting;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -13,7 +14,7 @@ use aws_sdk_rds::{
 use crate::{
     lifecycle::topology,
     support::{
-        aws::{block_on, http},
+        aws::{Aws, block_on, http},
         binary::Place,
         sandbox::strict,
     },
@@ -76,7 +77,8 @@ fn writer(place: &Place) -> String {
     writes.db_cluster_arn().unwrap().split(':').nth(3).unwrap().to_owned()
 }
 
-fn snapshots(place: &Place, region: &str) -> Vec<DbClusterSnapshot> {
+/// The snapshots of clusters in a region.
+pub fn snapshots(place: &Place, region: &str) -> Vec<DbClusterSnapshot> {
     block_on(client(place, region).describe_db_cluster_snapshots().send()).unwrap().db_cluster_snapshots().to_vec()
 }
 

@@ -426,6 +426,10 @@ impl AnyKind for Puppet {
         None
     }
 
+    fn cannot_go(&self, _: &Found<Doc>, _: &BTreeSet<Addr>) -> Option<String> {
+        None
+    }
+
     fn leaves(&self, _: &Cx, _: &Found<Doc>) -> Option<String> {
         None
     }

@@ -6,10 +6,13 @@ use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, HealthCheck, HealthCheckType, ResourceRecord, ResourceRecordSet, RrType};
 use serde_json::Value;
 
-use crate::support::{
-    aws::{Aws, block_on},
-    binary::Place,
-    sandbox::strict,
+use crate::{
+    databases::snapshots,
+    support::{
+        aws::{Aws, block_on},
+        binary::Place,
+        sandbox::strict,
+    },
 };
 
 const ZONE: &str = "example.com";
@@ -152,6 +155,7 @@ fn is_as_the_file_says(regions: &[&str]) {
     }
 
     place.destroy("shop");
+    is_taken_down_in_order(&place, regions);
     for region in regions {
         let left = block_on(Aws::new(&place.account, region).leftovers());
         let expected: Vec<String> = (*region == home.region).then(|| format!("{region}: {}", foreign.vpc)).into_iter().collect();
@@ -159,6 +163,39 @@ fn is_as_the_file_says(regions: &[&str]) {
     }
     assert!(block_on(home.route53.list_health_checks().send()).unwrap().health_checks().is_empty());
     foreign.is_untouched(&home);
+}
+
+/// The database went as AWS lets it go: every copy before anything of the writer, which is in the first region and is kept as a
+/// snapshot; what clusters use after them.
+fn is_taken_down_in_order(place: &Place, regions: &[&str]) {
+    let all = strict().database_calls(&place.account);
+    let at = |line: String| all.iter().position(|one| *one == line).unwrap_or_else(|| panic!("no `{line}` in {all:#?}"));
+    let (begins, ends) = (|line: &str| at(line.to_owned()), |line: &str| at(format!("{line}: done")));
+    for region in regions {
+        let cluster = format!("shop-main-{region}");
+        let instances = [1, 2].map(|number| format!("{region} DeleteDBInstance {cluster}-{number}"));
+        let detach = format!("{region} RemoveFromGlobalCluster {cluster}");
+        let delete = format!("{region} DeleteDBCluster {cluster}");
+        for instance in &instances {
+            assert!(ends(instance) < begins(&detach), "{all:#?}");
+        }
+        // Taken only once it is a member no more.
+        assert!(ends(&detach) < begins(&delete), "{all:#?}");
+        for group in ["DeleteDBSubnetGroup shop-main", "DeleteDBClusterParameterGroup shop-main-aurora-mysql8-0"] {
+            assert!(ends(&delete) < begins(&format!("{region} {group}")), "{all:#?}");
+        }
+        if *region != regions[0] {
+            let of_writer = format!("{} DeleteDBInstance shop-main-{}-1", regions[0], regions[0]);
+            assert!(ends(&delete) < begins(&of_writer), "{all:#?}");
+        }
+        let global = all.iter().position(|line| line.ends_with(" DeleteGlobalCluster shop-main"));
+        assert!(global.is_some_and(|global| ends(&delete) < global), "{all:#?}");
+        let kept = snapshots(place, region);
+        assert_eq!(kept.len(), usize::from(*region == regions[0]), "{kept:#?}");
+        assert!(
+            kept.iter().all(|one| one.tag_list().iter().any(|tag| (tag.key(), tag.value()) == (Some("mrctl:kept-from"), Some("shop"))))
+        );
+    }
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub iam: aws_sdk_iam::Client,
     pub certificates: aws_sdk_acm::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
 }
 
 impl Aws {
@@ -58,6 +60,8 @@ impl Aws {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             certificates: aws_sdk_acm::Client::new(&config),
+            rds: aws_sdk_rds::Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&at("Secrets Manager")),
         }
     }
 
@@ -96,6 +100,7 @@ impl Aws {
         left.extend(alive.map(|connection| connection.vpc_peering_connection_id));
         left.extend(self.scaling().await.into_iter().map(Some));
         left.extend(self.serving().await.into_iter().map(Some));
+        left.extend(self.databases().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
         left.into_iter().map(|id| format!("{}: {}", self.region, id.unwrap_or_default())).collect()
     }
@@ -156,6 +161,29 @@ impl Aws {
         let roles = roles.unwrap().roles.into_iter().map(|role| role.role_name);
         left.extend(roles.filter(|name| name.contains(&self.region)).map(Some));
         left.into_iter().flatten().collect()
+    }
+
+    /// Global clusters with a member here or none, clusters and their instances, groups that are not AWS's own, and secrets that are
+    /// not on their way out.
+    async fn databases(&self) -> Vec<String> {
+        let Self { rds, secrets, .. } = self;
+        let (globals, clusters, instances, subnets, parameters, secrets) = tokio::join!(
+            rds.describe_global_clusters().send(),
+            rds.describe_db_clusters().send(),
+            rds.describe_db_instances().send(),
+            rds.describe_db_subnet_groups().send(),
+            rds.describe_db_cluster_parameter_groups().send(),
+            secrets.list_secrets().send(),
+        );
+        let globals = globals.unwrap().global_clusters.unwrap_or_default().into_iter().map(|one| one.global_cluster_identifier);
+        let clusters = clusters.unwrap().db_clusters.unwrap_or_default().into_iter().map(|one| one.db_cluster_identifier);
+        let instances = instances.unwrap().db_instances.unwrap_or_default().into_iter().map(|one| one.db_instance_identifier);
+        let subnets = subnets.unwrap().db_subnet_groups.unwrap_or_default().into_iter().map(|one| one.db_subnet_group_name);
+        let parameters = parameters.unwrap().db_cluster_parameter_groups.unwrap_or_default().into_iter();
+        let parameters = parameters.map(|one| one.db_cluster_parameter_group_name);
+        let secrets = secrets.unwrap().secret_list.unwrap_or_default().into_iter().filter(|one| one.deleted_date.is_none());
+        let groups = subnets.chain(parameters).flatten().filter(|name| !name.starts_with("default"));
+        globals.chain(clusters).chain(instances).flatten().chain(groups).chain(secrets.filter_map(|one| one.name)).collect()
     }
 
     /// What scales tables: `table/shop-Orders dynamodb:table:ReadCapacityUnits 5-100` of a target, and a policy with its name. What

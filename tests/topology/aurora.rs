@@ -29,14 +29,14 @@ fn codes(text: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_model_holds_what_the_file_says() {
-    let all = model(&files("checked")["aurora"]);
+    let all = model(&files("valid")["aurora"]);
     let main = &all.aurora["main"];
     assert_eq!((main.engine, main.engine_version.as_str()), (AuroraEngine::Mysql, "8.0.mysql_aurora.3.08.0"));
     assert_eq!((main.writer.as_str(), main.on_destroy), ("eu-west-1", OnDestroy::Skip));
     assert_eq!((main.database_name.as_deref(), main.master_username.as_str()), (Some("shop_main"), "admin"));
     assert_eq!(main.members.keys().cloned().collect::<Vec<_>>(), all.rollout_order());
 
-    let key = |region: &str| AuroraEncryption::Key(format!("arn:aws:kms:{region}:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"));
+    let key = |region: &str| AuroraEncryption::Key(format!("arn:aws:kms:{region}:210987654321:key/mrk-1234abcd12ab34cd56ef1234567890ab"));
     let parameters = |of: &[(&str, &str)]| -> BTreeMap<String, String> {
         of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
@@ -88,7 +88,7 @@ fn the_model_holds_what_the_file_says() {
 
 #[test]
 fn services_know_by_which_names_they_are_told_of_a_database() {
-    let all = model(&files("checked")["aurora"]);
+    let all = model(&files("valid")["aurora"]);
     let uses = |service: &str, region: &str| -> Vec<(String, String)> {
         let used = &all.service(service, &Region::new(region)).unwrap().aurora;
         used.iter().map(|(key, UsesAurora { env_prefix })| (key.clone(), env_prefix.clone())).collect()

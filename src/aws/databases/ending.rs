@@ -1,22 +1,25 @@
 //! How a cluster ends: it leaves its global cluster, that is seen to be done, and it is deleted; the writer's leaves a snapshot.
 //!
-//! Which one was the writer's is no longer to be seen once a cluster stands alone. So a secondary is labelled before it is detached: what
-//! stands alone without that label may be the only one with the data, whoever detached it, and is kept as a snapshot.
+//! Which one was the writer's is no longer to be seen once a cluster stands alone, and what stands alone takes writes. Only what this run
+//! itself saw as a secondary and detached is known to be nothing but a copy; anything else may be the only one with the data, whoever
+//! detached it and when, and is kept as a snapshot. So a run that follows one that was killed may leave a snapshot too many.
 use std::collections::BTreeMap;
 
-use aws_sdk_rds::types::DbCluster;
+use aws_sdk_rds::types::{DbCluster, DbClusterSnapshot};
 use jiff::Timestamp;
 
-use super::{ADD_TAGS, DETACHING, KEPT_FROM, Membership, busy, change_tags, membership, snapshots, tag, tags};
+use super::{KEPT_FROM, Membership, busy, change_tags, cluster_name, membership, snapshots, tag};
 use crate::{
     aws::errors::{fault, maybe},
-    resource::{Addr, Class, Cx, Fault},
+    resource::{Addr, Class, Cx, Fault, Region},
     topology::OnDestroy,
 };
 
 pub const DETACH: &str = "rds:RemoveFromGlobalCluster";
 pub const DELETE: &str = "rds:DeleteDBCluster";
+const SECONDARY: &str = "secondary";
 pub const SNAPSHOT: &str = "rds:CreateDBClusterSnapshot";
+pub const DESCRIBE_SNAPSHOTS: &str = "rds:DescribeDBClusterSnapshots";
 
 /// What the names of a database's final snapshots begin with.
 #[must_use]
@@ -35,18 +38,38 @@ pub async fn end(cx: &Cx, addr: &Addr, now: &DbCluster) -> Result<(), Fault> {
     if let Some(of) = membership(&cx.afresh(), arn).await? {
         return Err(detach(cx, addr, now, &of).await?);
     }
-    let is_copy = tag(now.tag_list(), DETACHING).is_some();
+    let is_copy = cx.asked.of(&role_of(arn)).is_some_and(|role| role.what == SECONDARY);
     let skips = cx.model.aurora.get(&*addr.name).is_some_and(|database| database.on_destroy == OnDestroy::Skip);
     let ask = cx.fleet.region(cx.region()?).rds.delete_db_cluster().db_cluster_identifier(id);
-    if is_copy || skips {
+    if is_copy {
+        return maybe(ask.skip_final_snapshot(true).send().await.map_err(fault(DELETE))).map(drop);
+    }
+    // AWS would remove them at once otherwise; they go when they expire (RDS API reference, DeleteDBCluster).
+    let ask = ask.delete_automated_backups(false);
+    if skips {
         return maybe(ask.skip_final_snapshot(true).send().await.map_err(fault(DELETE))).map(drop);
     }
     let name = format!("{}{}", snapshot_prefix(&cx.owner.stack, &addr.name), Timestamp::now().strftime("%Y%m%d%H%M%S"));
     let ask = ask.skip_final_snapshot(false).final_db_snapshot_identifier(&name);
-    // Before the answer, which may get lost.
+    let Some(answer) = maybe_unclear(ask.send().await.map_err(fault(DELETE)))? else { return Ok(()) };
     cx.asked.remember(&snapshot_of(id), &name, &name);
-    maybe(ask.send().await.map_err(fault(DELETE)))?;
+    answer?;
     label(cx, addr, id).await
+}
+
+/// An answer that may have got lost is an answer; that there is nothing to delete is none.
+fn maybe_unclear<T>(answer: Result<T, Fault>) -> Result<Option<Result<(), Fault>>, Fault> {
+    match answer {
+        Ok(_) => Ok(Some(Ok(()))),
+        Err(fault) if fault.class == Class::Unclear => Ok(Some(Err(fault))),
+        Err(fault) if fault.class == Class::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// By what this run remembers which role a cluster had when it was detached.
+fn role_of(arn: &str) -> String {
+    format!("{arn} was")
 }
 
 fn snapshot_of(cluster: &str) -> String {
@@ -65,10 +88,8 @@ async fn detach(cx: &Cx, addr: &Addr, now: &DbCluster, of: &Membership) -> Resul
         let others: Vec<&str> = of.others.iter().map(|arn| super::name_in(arn)).collect();
         return Ok(Fault::new(DETACH, Class::Contention, format!("{} still copies from {addr}", others.join(", "))));
     }
-    if !of.is_writer && tag(now.tag_list(), DETACHING).is_none() {
-        let label = BTreeMap::from([(DETACHING.to_owned(), of.global.clone())]);
-        change_tags(cx, region, arn, (label, Vec::new())).await?;
-    }
+    let role = if of.is_writer { "writer" } else { SECONDARY };
+    cx.asked.remember(&role_of(arn), role, role);
     let asked = format!("{arn} leaves");
     if cx.asked.of(&asked).is_some() {
         return Ok(Fault::new(DETACH, Class::Contention, format!("{id} is still a member of {}", of.global)));
@@ -90,21 +111,61 @@ pub async fn label(cx: &Cx, addr: &Addr, cluster: &str) -> Result<(), Fault> {
     let region = cx.region()?;
     let mut expected = cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what);
     for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, &addr.name)).await? {
-        let (Some(name), Some(arn)) = (snapshot.db_cluster_snapshot_identifier(), snapshot.db_cluster_snapshot_arn()) else { continue };
+        let Some(name) = snapshot.db_cluster_snapshot_identifier() else { continue };
         cx.asked.remember(&snapshot_of(cluster), name, name);
         expected = expected.filter(|expected| expected != name);
-        if tag(snapshot.tag_list(), KEPT_FROM).is_some() {
-            continue;
-        }
-        let set = tags(BTreeMap::from([(KEPT_FROM.to_owned(), cx.owner.stack.clone())]));
-        let ask = cx.fleet.region(region).rds.add_tags_to_resource().resource_name(arn).set_tags(Some(set));
-        ask.send().await.map_err(fault(ADD_TAGS))?;
+        label_one(cx, region, &snapshot).await?;
     }
     expected.map_or(Ok(()), |name| Err(Fault::new(DELETE, Class::Contention, format!("its final snapshot {name} is being made"))))
 }
 
-/// The final snapshot that this run left of a cluster.
+/// Whether the label was missing.
+async fn label_one(cx: &Cx, region: &Region, snapshot: &DbClusterSnapshot) -> Result<bool, Fault> {
+    let Some(arn) = snapshot.db_cluster_snapshot_arn().filter(|_| tag(snapshot.tag_list(), KEPT_FROM).is_none()) else { return Ok(false) };
+    let label = BTreeMap::from([(KEPT_FROM.to_owned(), cx.owner.stack.clone())]);
+    change_tags(cx, region, arn, (label, Vec::new())).await.map(|()| true)
+}
+
+/// Labels the final snapshots of a database whose clusters are gone and that a run did not come to label, because it was cut off
+/// once AWS had its last call. Done before the global cluster goes: as long as that is there, the next run comes by here.
+///
+/// # Errors
+/// What AWS refused in a region of the file.
+pub async fn label_what_is_left(cx: &Cx, key: &str) -> Result<(), Fault> {
+    for region in cx.regions.iter() {
+        let cluster = cluster_name(&cx.owner.stack, key, region);
+        match label_of(cx, region, key, &cluster).await {
+            // Regions that nobody uses may be forbidden.
+            Err(refused) if cx.model.regions.contains_key(region) => return Err(refused),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn label_of(cx: &Cx, region: &Region, key: &str, cluster: &str) -> Result<(), Fault> {
+    for snapshot in snapshots(cx, region, cluster, &snapshot_prefix(&cx.owner.stack, key)).await? {
+        let Some(name) = snapshot.db_cluster_snapshot_identifier() else { continue };
+        if label_one(cx, region, &snapshot).await? {
+            cx.asked.remember(&found_of(key), name, &format!("{region}: snapshot {name} of {cluster}"));
+        }
+    }
+    Ok(())
+}
+
+fn found_of(key: &str) -> String {
+    format!("{key} snapshot without a label")
+}
+
+/// The final snapshot that [`label_what_is_left`] found, with its region.
+#[must_use]
+pub fn found(cx: &Cx, key: &str) -> Option<String> {
+    cx.asked.of(&found_of(key)).map(|asked| asked.called)
+}
+
+/// What this run left of a cluster.
 #[must_use]
 pub fn left(cx: &Cx, cluster: &str) -> Option<String> {
-    cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what)
+    let snapshot = cx.asked.of(&snapshot_of(cluster)).map(|asked| asked.what);
+    snapshot.map(|name| format!("snapshot {name} of {cluster}, and its automated backups until they expire"))
 }

@@ -5,6 +5,7 @@
 mod spec;
 
 use std::{
+    collections::HashMap,
     fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,7 +19,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
-pub use spec::{Down, NotASpec, Side, Spec};
+pub use spec::{At, Down, NotASpec, Side, Spec};
 
 use super::{
     connect::is_loopback,
@@ -63,6 +64,8 @@ struct Inner {
     spec: Spec,
     killer: Killer,
     mutating: AtomicU64,
+    /// How many calls of each operation there were.
+    operations: Mutex<HashMap<String, u64>>,
     killed: AtomicBool,
     random: Mutex<fastrand::Rng>,
 }
@@ -78,7 +81,14 @@ impl Injector {
     #[must_use]
     pub fn with_killer(spec: Spec, killer: Killer) -> Self {
         let random = Mutex::new(fastrand::Rng::with_seed(spec.seed));
-        Self(Arc::new(Inner { spec, killer, mutating: AtomicU64::new(0), killed: AtomicBool::new(false), random }))
+        Self(Arc::new(Inner {
+            spec,
+            killer,
+            mutating: AtomicU64::new(0),
+            operations: Mutex::default(),
+            killed: AtomicBool::new(false),
+            random,
+        }))
     }
 
     /// How many mutating calls were numbered so far.
@@ -113,11 +123,11 @@ impl Injector {
             None => {}
         }
         // Numbered only when the region is there at all: the numbers then do not depend on how often a dead region is tried.
-        let number = if call.mutating { self.0.mutating.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
+        let here = self.number(call);
         if self.throttled() {
             return throttle(call);
         }
-        if self.0.spec.broken.contains(&number) {
+        if self.0.spec.broken.iter().any(|at| here.is(at)) {
             return answer(
                 call,
                 500,
@@ -125,11 +135,11 @@ impl Injector {
                 "an internal error occurred",
             );
         }
-        self.kill_at(number, Side::Before).await;
+        self.kill_at(&here, Side::Before).await;
         let answered = inner.call(request).await;
         self.end_if_killed().await;
-        self.kill_at(number, Side::After).await;
-        if self.0.spec.lost.contains(&number) {
+        self.kill_at(&here, Side::After).await;
+        if self.0.spec.lost.iter().any(|at| here.is(at)) {
             return Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into()));
         }
         answered
@@ -140,8 +150,16 @@ impl Injector {
         share > 0.0 && self.0.random.lock().unwrap_or_else(PoisonError::into_inner).f64() < share
     }
 
-    async fn kill_at(&self, number: u64, side: Side) {
-        if self.0.spec.kills.contains(&(number, side)) {
+    fn number<'a>(&self, call: &'a Call) -> Here<'a> {
+        let number = if call.mutating { self.0.mutating.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
+        let mut operations = self.0.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_operation = operations.entry(call.operation.clone()).or_default();
+        *of_operation += 1;
+        Here { number, operation: &call.operation, of_operation: *of_operation }
+    }
+
+    async fn kill_at(&self, here: &Here<'_>, side: Side) {
+        if self.0.spec.kills.iter().any(|(at, on)| *on == side && here.is(at)) {
             self.0.killed.store(true, Ordering::SeqCst);
             (self.0.killer.0)();
         }
@@ -152,6 +170,22 @@ impl Injector {
     async fn end_if_killed(&self) {
         if self.0.killed.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Where a run is: the number of a mutating call (zero of another one), and the number among those of its operation.
+struct Here<'a> {
+    number: u64,
+    operation: &'a str,
+    of_operation: u64,
+}
+
+impl Here<'_> {
+    fn is(&self, at: &At) -> bool {
+        match at {
+            At::Number(number) => *number == self.number,
+            At::Operation(operation, of) => operation == self.operation && *of == self.of_operation,
         }
     }
 }

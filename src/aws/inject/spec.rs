@@ -25,15 +25,24 @@ pub enum Down {
     Unavailable,
 }
 
-/// The faults to inject, read from `--inject SPEC`. Mutating calls are numbered over all regions from 1, each attempt by itself.
+/// Which call it is that goes wrong. Each attempt counts by itself, over all regions, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// `17`: the mutating call of that number.
+    Number(u64),
+    /// `DeleteDBCluster`, `DeleteDBCluster#2`: the call of that number among those of an operation.
+    Operation(String, u64),
+}
+
+/// The faults to inject, read from `--inject SPEC`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spec {
-    /// `kill@17:before`, `kill@17:after`.
-    pub kills: Vec<(u64, Side)>,
+    /// `kill@17:before`, `kill@DeleteDBCluster:after`.
+    pub kills: Vec<(At, Side)>,
     /// `lost@9`: AWS does it, the answer never arrives.
-    pub lost: Vec<u64>,
+    pub lost: Vec<At>,
     /// `5xx@4`: AWS answers with an internal error and has done nothing.
-    pub broken: Vec<u64>,
+    pub broken: Vec<At>,
     /// `down=eu-west-1:hang|refuse|503`.
     pub down: Vec<(Region, Down)>,
     /// `throttle=5%`: the share of all calls that are throttled, 0 to 1.
@@ -54,7 +63,8 @@ pub struct NotASpec {
     pub reason: String,
 }
 
-const FORMS: &str = "kill@N:before|after, lost@N, 5xx@N, throttle=P%, down=REGION:hang|refuse|503, delay=DURATION (50ms, 2s), seed=N";
+const FORMS: &str = "kill@N:before|after, lost@N, 5xx@N (N is the number of a call that may change something, or an operation like \
+                     DeleteTable or DeleteTable#2), throttle=P%, down=REGION:hang|refuse|503, delay=DURATION (50ms, 2s), seed=N";
 
 impl FromStr for Spec {
     type Err = NotASpec;
@@ -79,10 +89,10 @@ impl Spec {
                         "after" => Side::After,
                         other => return Err(format!("`{other}` is neither `before` nor `after`")),
                     };
-                    self.kills.push((number(at)?, side));
+                    self.kills.push((call(at)?, side));
                 }
-                "lost" => self.lost.push(number(place)?),
-                "5xx" => self.broken.push(number(place)?),
+                "lost" => self.lost.push(call(place)?),
+                "5xx" => self.broken.push(call(place)?),
                 other => return Err(format!("nothing is called `{other}@`")),
             }
             return Ok(());
@@ -111,11 +121,20 @@ impl Spec {
     }
 }
 
+fn call(text: &str) -> Result<At, String> {
+    let (operation, of) = text.split_once('#').map_or((text, None), |(operation, of)| (operation, Some(of)));
+    let is_name = operation.starts_with(|first: char| first.is_ascii_uppercase()) && operation.chars().all(|c| c.is_ascii_alphanumeric());
+    if is_name {
+        return Ok(At::Operation(operation.to_owned(), of.map_or(Ok(1), number)?));
+    }
+    number(text).map(At::Number)
+}
+
 fn number(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) => Err("calls are counted from 1".to_owned()),
         Ok(number) => Ok(number),
-        Err(_) => Err(format!("`{text}` is not the number of a call")),
+        Err(_) => Err(format!("`{text}` is neither the number of a call nor an operation")),
     }
 }
 
@@ -139,13 +158,13 @@ mod tests {
 
     #[test]
     fn every_form_is_read() {
-        let spec: Spec = "kill@17:before, kill@3:after,lost@9,5xx@4,throttle=5%,down=eu-west-1:hang,down=us-east-1:503,seed=7,delay=50ms"
+        let spec: Spec = "kill@17:before, kill@DeleteTable:after,lost@9,5xx@DeleteTable#3,throttle=5%,down=eu-west-1:hang,down=us-east-1:503,seed=7,delay=50ms"
             .parse()
             .unwrap();
         let expected = Spec {
-            kills: vec![(17, Side::Before), (3, Side::After)],
-            lost: vec![9],
-            broken: vec![4],
+            kills: vec![(At::Number(17), Side::Before), (At::Operation("DeleteTable".to_owned(), 1), Side::After)],
+            lost: vec![At::Number(9)],
+            broken: vec![At::Operation("DeleteTable".to_owned(), 3)],
             down: vec![(Region::new("eu-west-1"), Down::Hang), (Region::new("us-east-1"), Down::Unavailable)],
             throttle: 0.05,
             delay: Duration::from_millis(50),
@@ -161,7 +180,9 @@ mod tests {
             ("kill@3", "say on which side"),
             ("kill@3:during", "neither `before` nor `after`"),
             ("lost@0", "counted from 1"),
-            ("lost@x", "not the number of a call"),
+            ("lost@x", "neither the number of a call nor an operation"),
+            ("lost@DeleteTable#0", "counted from 1"),
+            ("lost@Delete Table", "neither the number of a call nor an operation"),
             ("throttle=5", "not a percentage"),
             ("throttle=120%", "not a percentage"),
             ("down=eu-west-1", "say how it is down"),

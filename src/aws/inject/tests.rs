@@ -172,7 +172,8 @@ async fn a_region_that_refuses_or_is_unavailable_fails_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_or_answered_once_the_process_is_killed() {
-    for (spec, reached) in [("kill@2:before", 1), ("kill@2:after", 2)] {
+    let places = [("kill@2:before", 1), ("kill@2:after", 2), ("kill@CreateVpc#2:before", 1), ("kill@CreateVpc#2:after", 2)];
+    for (spec, reached) in places {
         let mut setting = setting(spec);
         let ec2 = setting.ec2();
         let run = tokio::spawn(async move {

@@ -291,6 +291,8 @@ const EVERYONE: &str = "0.0.0.0/0";
 
 const HTTPS: u16 = 443;
 
+const SERVICE: &str = "ecs.service";
+
 /// The ports that a service's load balancer listens on.
 fn ports(model: &Model, service: &str, region: &Region, member: &ServiceMember) -> &'static [u16] {
     let is_nameless = member.certificate == Certificate::Managed && model.names_of(service, region).is_empty();
@@ -310,16 +312,33 @@ fn clients(model: &Model, service: &str, region: &Region, member: &ServiceMember
     named.chain(checkers).collect()
 }
 
+/// Whether the rules that were found let in the tasks of a service in their region.
+fn is_let_in(facts: &Facts, rules: &Addr, service: &Addr) -> bool {
+    let group = service.region().map(|region| Addr::regional(region, SecurityGroup::NAME, &of_tasks(&service.name)));
+    let id = group.and_then(|group| Some(&facts.found.get(&group)?.id));
+    let now = facts.found.get(rules).map(|found| links(&found.spec)).unwrap_or_default();
+    now.iter().any(|(_, link)| matches!(link, Link::Is { value, .. } if Some(value) == id))
+}
+
 /// The services that a database's group lets in and that use it no longer: their tasks may, until the service has moved on.
 fn leavers(model: &Model, facts: &Facts, rules: &Addr, key: &str, region: &Region) -> Vec<Addr> {
-    let now = facts.found.get(rules).map(|found| links(&found.spec)).unwrap_or_default();
-    let is_let_in = |service: &str| {
-        let id = facts.found.get(&Addr::regional(region, SecurityGroup::NAME, &of_tasks(service))).map(|found| &found.id);
-        now.iter().any(|(_, link)| matches!(link, Link::Is { value, .. } if Some(value) == id))
-    };
     let stays = |has: &Service| has.members.get(region).is_some_and(|member| !member.aurora.contains_key(key));
-    let leaving = model.services.iter().filter(|(service, has)| stays(has) && is_let_in(service));
-    leaving.map(|(service, _)| Addr::regional(region, "ecs.service", service)).collect()
+    let leaving = model.services.iter().filter(|(_, has)| stays(has)).map(|(service, _)| Addr::regional(region, SERVICE, service));
+    leaving.filter(|service| is_let_in(facts, rules, service)).collect()
+}
+
+/// The services that go and that a database's group lets in, by their group or by the range of their region: they run until the drain
+/// is over.
+fn goers(model: &Model, facts: &Facts, rules: &Addr, wanted: &Spec) -> Vec<Addr> {
+    let Some(found) = facts.found.get(rules) else { return Vec::new() };
+    let ranges = found.spec.get("ingress").and_then(|all| all.as_array()).into_iter().flatten().filter_map(|rule| rule.as_str());
+    let shuts_a_region = ranges.into_iter().any(|rule| !wanted.ingress.contains(rule));
+    let goes = |addr: &&Addr| {
+        let Some(at) = addr.region().filter(|_| &*addr.kind == SERVICE) else { return false };
+        let stays = model.services.get(&*addr.name).is_some_and(|has| has.members.contains_key(at));
+        !stays && (if rules.region() == Some(at) { is_let_in(facts, rules, addr) } else { shuts_a_region })
+    };
+    facts.found.keys().filter(goes).cloned().collect()
 }
 
 fn has_rules(group: &Group) -> bool {
@@ -374,7 +393,9 @@ impl Kind for SecurityGroupRules {
         let databases = databases.filter(|(.., region)| vpc_of(model, region).is_some()).map(|(key, has, region)| {
             let addr = Addr::regional(region, Self::NAME, &of_database(key));
             let leavers = leavers(model, facts, &addr, key, region);
-            Want::new(addr, Self::of_database(model, key, has, region)).after(leavers)
+            let spec = Self::of_database(model, key, has, region);
+            let goers = goers(model, facts, &addr, &spec);
+            Want::new(addr, spec).after(leavers).once_gone(goers)
         });
         endpoints.chain(services).chain(databases).collect()
     }

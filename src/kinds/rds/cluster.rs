@@ -4,20 +4,22 @@
 //! file's `writer` say which is made first, with the login; every other one joins as a copy, without login and database name, once the
 //! writer has an instance (field guide 4.4). They go the other way round: a copy leaves the global cluster, that is seen to be done,
 //! and it is deleted; the writer's goes last.
+mod order;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_rds::types::{DbCluster, WriteForwardingStatus};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cluster_parameter_group::ClusterParameterGroupName,
-    global_cluster::{self, GlobalClusterId},
-    instance::{self, InstanceCluster},
+    cluster_parameter_group::ClusterParameterGroupName, global_cluster::GlobalClusterId, instance::InstanceCluster,
     subnet_group::SubnetGroupName,
 };
 use crate::{
     aws::{
         databases::{
             self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, DESCRIBE_INSTANCES, ENCRYPTED_BY, Membership, REMOVE_TAGS, cluster_name,
-            ending, major, name_in, region_of, tag,
+            ending, instance_name, major, name_in, region_of, tag,
         },
         errors::fault,
         secrets::{self, PASSWORD_FROM},
@@ -25,7 +27,7 @@ use crate::{
     },
     kinds::{
         ec2::{security_group::of_database, security_group_rules::OpenSecurityGroupId},
-        secretsmanager::secret::{Secret, SecretVersion},
+        secretsmanager::secret::SecretVersion,
     },
     outputs,
     resource::{
@@ -35,14 +37,16 @@ use crate::{
     topology::{Aurora, AuroraCapacity, AuroraEncryption, AuroraMember, Model},
 };
 
+pub use order::Database;
+
 outputs! { "rds.cluster":
     /// The identifier of a cluster, which is its name.
     ClusterId = "id",
     /// Its ARN.
     ClusterArn = "arn",
-    /// Where its own writer instance answers; in a secondary, one that passes writes on.
+    /// Where its own writer instance answers, while the cluster is the writer's.
     ClusterEndpoint = "endpoint",
-    /// Where its readers answer.
+    /// Where its readers answer; those of a copy pass writes on.
     ClusterReaderEndpoint = "reader_endpoint",
     /// The port that it listens on.
     ClusterPort = "port",
@@ -55,7 +59,6 @@ pub struct Spec {
     pub global_cluster: Option<Ref<GlobalClusterId>>,
     pub engine: String,
     pub engine_version: String,
-    pub master_username: String,
     pub subnet_group: Ref<SubnetGroupName>,
     pub parameter_group: Ref<ClusterParameterGroupName>,
     pub security_groups: Unordered<Ref<OpenSecurityGroupId>>,
@@ -76,6 +79,8 @@ pub struct Spec {
     pub copies: Unmanaged<Ref<InstanceCluster>>,
     /// The ARNs of the other members.
     pub others: Unmanaged<Vec<String>>,
+    /// Instances in it that are not this stack's.
+    pub foreign_instances: Unmanaged<Vec<String>>,
     /// Instances that take changed parameters only with a reboot.
     pub waits_for_reboot: Unmanaged<Vec<String>>,
     pub tags: Tags,
@@ -89,6 +94,8 @@ const MODIFY: &str = "rds:ModifyDBCluster";
 /// The alias of the key that AWS manages for RDS; given by name, because a copy of an encrypted cluster needs a key of its own region
 /// (field guide 4.4 item 3).
 const MANAGED_KEY: &str = "alias/aws/rds";
+/// The most that a cluster has (field guide 4.4 item 1: one that writes and fifteen that read).
+const MOST_INSTANCES: u32 = 16;
 const AWS_MANAGED: &str = "aws_managed";
 
 impl Cluster {
@@ -98,32 +105,42 @@ impl Cluster {
         Addr::regional(region, Self::NAME, key)
     }
 
-    /// Whether something of a cluster may go: not when it is the writer's and others stay, because AWS refuses its removal and what is
-    /// gone by then is gone.
+    /// Why the writer's cluster `addr` cannot go: AWS refuses its removal while others stay, and what is gone by then is gone.
+    fn kept_by(addr: &Addr, others: &[String], removing: &BTreeSet<Addr>) -> Option<String> {
+        let stays = |arn: &&String| region_of(arn).is_none_or(|region| !removing.contains(&Self::address(&region, &addr.name)));
+        let staying: Vec<&str> = others.iter().filter(stays).map(|arn| name_in(arn)).collect();
+        let first = "switch over to one of those first (`aws rds switchover-global-cluster`)";
+        (!staying.is_empty()).then(|| format!("is the writer of its global cluster and {} would be left: {first}", staying.join(", ")))
+    }
+
+    /// Whether something of a cluster may go: not when it is the writer's and others stay.
     ///
     /// # Errors
-    /// Others stay: somebody has to switch over first.
+    /// Others stay: the writer was moved since the plan was made.
     pub fn may_go(cx: &Cx, addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
         let Some(of) = of.filter(|of| of.is_writer && cx.removing.contains(addr)) else { return Ok(()) };
-        let stays = |arn: &&String| region_of(arn).is_none_or(|region| !cx.removing.contains(&Self::address(&region, &addr.name)));
-        let staying: Vec<&str> = of.others.iter().filter(stays).map(|arn| name_in(arn)).collect();
-        if staying.is_empty() {
-            return Ok(());
+        match Self::kept_by(addr, &of.others, &cx.removing) {
+            Some(why) => Err(Fault::new(ending::DELETE, Class::Invalid, format!("{addr} {why}"))),
+            None => Ok(()),
         }
-        let message = format!(
-            "{addr} is the writer of {} and {} would be left: switch over to one of those first (`aws rds switchover-global-cluster`)",
-            of.global,
-            staying.join(", ")
-        );
+    }
+
+    /// Whether a cluster that was a copy in the plan still is one: the others wait for it to go, and AWS lets the writer's go last.
+    ///
+    /// # Errors
+    /// Somebody switched over since the plan was made.
+    pub fn is_no_new_writer(addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
+        let Some(of) = of.filter(|of| of.is_writer && !of.others.is_empty()) else { return Ok(()) };
+        let message = format!("{addr} has become the writer of {} since the plan was made: the same command goes on from there", of.global);
         Err(Fault::new(ending::DELETE, Class::Invalid, message))
     }
 
     fn outputs(seen: &DbCluster) -> Outputs {
-        Outputs::of::<ClusterId>(seen.db_cluster_identifier().unwrap_or_default())
+        let outputs = Outputs::of::<ClusterId>(seen.db_cluster_identifier().unwrap_or_default())
             .with::<ClusterArn>(seen.db_cluster_arn().unwrap_or_default())
-            .with::<ClusterEndpoint>(seen.endpoint().unwrap_or_default())
-            .with::<ClusterReaderEndpoint>(seen.reader_endpoint().unwrap_or_default())
-            .with::<ClusterPort>(seen.port().unwrap_or_default().to_string())
+            .with::<ClusterPort>(seen.port().unwrap_or_default().to_string());
+        let outputs = databases::endpoint_of(seen).into_iter().fold(outputs, |outputs, own| outputs.with::<ClusterEndpoint>(own));
+        seen.reader_endpoint().into_iter().fold(outputs, |outputs, own| outputs.with::<ClusterReaderEndpoint>(own))
     }
 
     async fn found(cx: &Cx, seen: &DbCluster) -> Result<Option<Found<Spec>>, Fault> {
@@ -138,10 +155,11 @@ impl Cluster {
         let ours = marked.is_some();
         let Some(addr) = marked.or_else(|| cx.model.aurora.iter().find_map(of_file)) else { return Ok(None) };
         let of = databases::membership(cx, arn).await?;
+        if of.is_none() && seen.global_cluster_identifier().is_some_and(|global| !global.is_empty()) {
+            // Each is asked of another list, and they may not agree for a while: it does not stand alone.
+            return Err(Fault::new(DESCRIBE_GLOBAL, Class::Contention, format!("{name} does not show among the members yet")));
+        }
         let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
-        let database = cx.model.aurora.get(&*addr.name);
-        let wanted_user = database.map(|database| &*database.master_username);
-        let user = seen.master_username().filter(|user| is_writer && !user.is_empty()).or(wanted_user).unwrap_or_default();
         let forwards = seen.global_write_forwarding_requested() == Some(true)
             || matches!(seen.global_write_forwarding_status(), Some(WriteForwardingStatus::Enabled | WriteForwardingStatus::Enabling));
         let groups = seen.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
@@ -149,14 +167,20 @@ impl Cluster {
         let scaling = scaling.and_then(|scaling| Some([half(scaling.min_capacity()?), half(scaling.max_capacity()?)]));
         let writer = of.as_ref().filter(|of| !of.is_writer).and_then(|of| of.writer.as_deref());
         let copies = writer.and_then(|arn| Some(Ref::is(&Scope::from(&region_of(arn)?), arn)));
-        let reboot = seen.db_cluster_members().iter().filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
+        let reboot = seen
+            .db_cluster_members()
+            .iter()
+            .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"))
+            .filter_map(|one| one.db_instance_identifier().map(str::to_owned));
+        let own: Vec<String> = (1..=MOST_INSTANCES).map(|number| instance_name(&cx.owner.stack, &addr.name, region, number)).collect();
+        let inside = seen.db_cluster_members().iter().filter_map(|one| one.db_instance_identifier());
+        let foreign = inside.filter(|name| !own.iter().any(|own| own == name)).map(str::to_owned);
         let encryption = tag(seen.tag_list(), ENCRYPTED_BY).filter(|_| seen.storage_encrypted() == Some(true)).or(seen.kms_key_id());
         let spec = Spec {
             name: name.to_owned(),
             global_cluster: of.as_ref().map(|of| Ref::is(&Scope::Global, &of.global)),
             engine: seen.engine().unwrap_or_default().to_owned(),
             engine_version: seen.engine_version().unwrap_or_default().to_owned(),
-            master_username: user.to_owned(),
             subnet_group: Ref::is(&cx.scope, seen.db_subnet_group().unwrap_or_default()),
             parameter_group: Ref::is(&cx.scope, seen.db_cluster_parameter_group().unwrap_or_default()),
             security_groups: Unordered(groups.map(|id| Ref::is(&cx.scope, id)).collect()),
@@ -169,7 +193,8 @@ impl Cluster {
             role: Unmanaged::Managed(if is_writer { "writer" } else { "secondary" }.to_owned()),
             copies: copies.map_or(Unmanaged::Any, Unmanaged::Managed),
             others: Unmanaged::Managed(of.as_ref().map(|of| of.others.clone()).unwrap_or_default()),
-            waits_for_reboot: Unmanaged::Managed(reboot.filter_map(|one| one.db_instance_identifier().map(str::to_owned)).collect()),
+            foreign_instances: Unmanaged::Managed(foreign.collect()),
+            waits_for_reboot: Unmanaged::Managed(reboot.collect::<BTreeSet<_>>().into_iter().collect()),
             tags: marks.tags,
         };
         // The order of removal of a lane: what is oldest goes last, and the writer's has no age.
@@ -185,7 +210,6 @@ impl Cluster {
             global_cluster: Some(Ref::to(&Scope::Global, key)),
             engine: database.engine.as_str().to_owned(),
             engine_version: database.engine_version.clone(),
-            master_username: database.master_username.clone(),
             subnet_group: Ref::to(&scope, key),
             parameter_group: Ref::to(&scope, key),
             security_groups: Unordered(vec![Ref::to(&scope, &of_database(key))]),
@@ -204,89 +228,47 @@ impl Cluster {
             role: Unmanaged::Any,
             copies: Unmanaged::Any,
             others: Unmanaged::Any,
+            foreign_instances: Unmanaged::Any,
             waits_for_reboot: Unmanaged::Any,
             tags: Owner { stack: model.stack.clone(), tags: model.tags.clone() }.wanted(&name),
             name,
         }
     }
 
-    /// Orders what is wanted of one database by the roles that were found: a copy is begun when the writer has an instance, minor
-    /// versions go up in the copies first (field guide 4.5), a password is set at the writer first.
-    fn ordered(key: &str, database: &Aurora, facts: &Facts, wants: &mut [Want<Spec>]) {
-        let (writer, _) = global_cluster::writer(key, database, facts);
-        for want in wants.iter_mut().filter(|want| want.addr.region() == Some(&writer)) {
-            want.spec.write_forwarding = Unmanaged::Any;
-        }
-        if wants.iter().any(|want| want.addr.region() == Some(&writer) && is_renewed(database, want, facts)) {
-            // Begun anew, and so where the file says.
-            let first = instance::Instance::address(&database.writer, key, 1);
-            wants.iter_mut().filter(|want| want.addr.region() != Some(&database.writer)).for_each(|want| want.after.push(first.clone()));
-            return;
-        }
-        let is_writers = |addr: &Addr| addr.region() == Some(&writer);
-        let found = |addr: &Addr| facts.found.get(addr).filter(|found| found.ours);
-        let upgrades = |addr: &Addr| {
-            found(addr).and_then(|found| found.spec.get("engine_version")?.as_str()).is_some_and(|now| now != database.engine_version)
-        };
-        let secret = |region: &Region| Addr::regional(region, Secret::NAME, &secrets::address_name(key));
-        let version = facts.found.get(&secret(&writer)).and_then(|found| found.outputs.get("version"));
-        let password = found(&Self::address(&writer, key)).and_then(|found| found.spec.pointer("/password_from/$ref/is")?.as_str());
-        let is_stale = password.is_some() && password != version;
-        let upgrading = wants.iter().any(|want| upgrades(&want.addr));
-        let copies: Vec<Addr> =
-            wants.iter().map(|want| want.addr.clone()).filter(|addr| !is_writers(addr) && found(addr).is_some()).collect();
-        let unseen = global_cluster::members(key, facts).into_iter();
-        let mut unseen = unseen.filter(|region| database.members.contains_key(region) && found(&Self::address(region, key)).is_none());
-        let unseen = unseen.next();
-        let has_instance = |addr: &Addr| addr.region().is_some_and(|region| found_instance(key, region, facts));
-        let headless = copies.iter().find(|addr| upgrades(addr) && !has_instance(addr)).cloned();
-        for want in wants {
-            if is_writers(&want.addr) && upgrading {
-                want.after.extend(copies.iter().cloned());
-                let region = unseen.as_ref().map(|region| format!("the cluster in {region} goes first, and it cannot be seen now"));
-                let stuck = headless.as_ref().map(|addr| format!("{addr} goes first, and cannot"));
-                want.hold = region.or(stuck).filter(|_| upgrades(&want.addr));
-            } else if !is_writers(&want.addr) && found(&want.addr).is_none() {
-                want.after.push(instance::first_of_writer(key, database, facts));
-            } else if headless.as_ref() == Some(&want.addr) {
-                want.hold = Some("AWS upgrades a cluster only when it has an instance: give it `instances: 1` for the upgrade".to_owned());
-            } else if !is_writers(&want.addr) && is_stale {
-                // Both at once would go in a circle: the label of a copy then follows with the next plan.
-                if upgrading {
-                    want.spec.password_from = Unmanaged::Any;
-                } else {
-                    want.after.push(Self::address(&writer, key));
-                }
-            }
-        }
-    }
-
-    /// Sets the password from the secret, and then says so. A copy has its writer's and is only told.
-    async fn set_password(cx: &Cx, addr: &Addr, now: &DbCluster, is_writer: bool) -> Result<(), Fault> {
+    /// Sets the password from the secret, and then says so. A copy has its writer's and is only told, once the writer has it. `version` is
+    /// that of the secret when the plan was made.
+    async fn set_password(cx: &Cx, addr: &Addr, now: &DbCluster, of: Option<&Membership>, version: &str) -> Result<(), Fault> {
         let (region, login) = (cx.region()?, secrets::login(cx, &addr.name).await?);
-        if is_writer {
-            let id = now.db_cluster_identifier().unwrap_or_default();
+        let id = now.db_cluster_identifier().unwrap_or_default();
+        if login.version != version {
+            let message = "the secret has got another version since the plan was made: run the same command again";
+            return Err(Fault::new(MODIFY, Class::Invalid, message));
+        }
+        if of.is_none_or(|of| of.is_writer) {
             let ask = cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(id).apply_immediately(true);
             ask.master_user_password(login.password()).send().await.map_err(fault(MODIFY))?;
+        } else {
+            let Some(writer) = of.and_then(|of| of.writer.as_deref()) else {
+                return Err(databases::busy(MODIFY, "the global cluster", "between two writers"));
+            };
+            let Some(at) = region_of(writer) else { return Err(Fault::bug(format!("no region in {writer}"))) };
+            let of_writer = databases::cluster(cx, &at, name_in(writer)).await?;
+            if of_writer.as_ref().and_then(|of| tag(of.tag_list(), PASSWORD_FROM)) != Some(version) {
+                return Err(databases::busy(MODIFY, name_in(writer), "without that password yet"));
+            }
         }
         let label = [(PASSWORD_FROM.to_owned(), login.version)].into();
         databases::change_tags(cx, region, now.db_cluster_arn().unwrap_or_default(), (label, Vec::new())).await
     }
 }
 
-/// Whether a cluster that was found has to be made anew, alone or with its global cluster.
-fn is_renewed(database: &Aurora, want: &Want<Spec>, facts: &Facts) -> bool {
-    let Some(found) = facts.found.get(&want.addr).filter(|found| found.ours) else { return false };
-    let is = |field: &str, wanted: &str| found.spec.get(field).and_then(|now| now.as_str()) == Some(wanted);
-    let spec = &want.spec;
-    let stays = is("engine", &spec.engine) && is("master_username", &spec.master_username) && is("encryption", &spec.encryption);
-    let global = facts.found.get(&global_cluster::GlobalCluster::address(&want.addr.name));
-    let name = global.and_then(|global| global.spec.get("database_name")?.as_str());
-    !stays || global.is_some() && name != database.database_name.as_deref()
-}
-
-fn found_instance(key: &str, region: &Region, facts: &Facts) -> bool {
-    facts.found.contains_key(&instance::Instance::address(region, key, 1))
+/// A cluster that AWS, or somebody, has brought further than the file: it is never taken back.
+fn ahead(model: &Model, found: &Found<Spec>) -> Option<Posture> {
+    let database = model.aurora.get(&*found.addr.name).filter(|database| found.ours && database.engine.as_str() == found.spec.engine)?;
+    let (now, wanted) = (&found.spec.engine_version, &database.engine_version);
+    let message = format!("AWS runs {now}, which is later than {wanted} of the file; it stays, so write `engine_version: {now}`");
+    let item = || Posture::new("engine-version", found.addr.clone(), serde_json::json!(wanted), serde_json::json!(now), message);
+    databases::is_later(now, wanted).then(item)
 }
 
 /// Capacity units as halves of one: Aurora knows no smaller steps.
@@ -303,7 +285,7 @@ fn scaling([min, max]: [u32; 2]) -> aws_sdk_rds::types::ServerlessV2ScalingConfi
 impl Kind for Cluster {
     type Spec = Spec;
     const NAME: &'static str = "rds.cluster";
-    const FIXED: &'static [&'static str] = &["name", "global_cluster", "engine", "master_username", "subnet_group", "encryption"];
+    const FIXED: &'static [&'static str] = &["name", "global_cluster", "engine", "subnet_group", "encryption"];
     /// Terraform waits two hours for a cluster, and 90 minutes for an upgrade; a copy takes as long as its data (field guide 4.2 item 4,
     /// 4.3 item 4, 4.4 item 4).
     const PATIENCE: Patience = Patience::of(15, 120, 120);
@@ -314,10 +296,11 @@ impl Kind for Cluster {
             &[CREATE, ADD_TAGS, "secretsmanager:GetSecretValue", "iam:CreateServiceLinkedRole", "kms:DescribeKey", "kms:CreateGrant"],
         ),
         (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS, "secretsmanager:GetSecretValue"]),
-        (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, "rds:DescribeDBClusterSnapshots", ADD_TAGS, DESCRIBE_INSTANCES]),
+        (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, ending::DESCRIBE_SNAPSHOTS, ADD_TAGS, DESCRIBE_INSTANCES]),
     ];
     const DATA: bool = true;
-    const GUARDED: &'static [&'static str] = &["deletion_protection"];
+    /// With fewer days of backups the recovery points before are gone at once.
+    const GUARDED: &'static [&'static str] = &["deletion_protection", "backup_retention_days"];
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
     const UNFINISHED: bool = true;
 
@@ -326,7 +309,7 @@ impl Kind for Cluster {
         for (key, database) in &model.aurora {
             let want = |(region, member)| Want::new(Self::address(region, key), Self::spec(model, key, database, region, member));
             let mut members: Vec<Want<Spec>> = database.members.iter().map(want).collect();
-            Self::ordered(key, database, facts, &mut members);
+            Database::new(key, database, facts).order(&mut members);
             wants.extend(members);
         }
         wants
@@ -417,23 +400,22 @@ impl Kind for Cluster {
         }
         let arn = now.db_cluster_arn().unwrap_or_default();
         let of = databases::membership(&cx.afresh(), arn).await?;
-        let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
         databases::change_tags(cx, region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &spec.tags)).await?;
         let ask = || cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(&found.id).apply_immediately(true);
         let version = now.engine_version().unwrap_or_default();
-        if version != spec.engine_version {
+        let differs = |path: &str| changes.iter().any(|change| change.is_under(path));
+        if differs("engine_version") && version != spec.engine_version {
             if major(&spec.engine, version) != major(&spec.engine, &spec.engine_version) {
                 return Err(Fault::new(MODIFY, Class::Contention, "the global cluster has not reached it with its new version"));
             }
             return ask().engine_version(&spec.engine_version).send().await.map_err(fault(MODIFY)).map(drop);
         }
-        if changes.iter().any(|change| change.is_under("password_from"))
+        if differs("password_from")
             && let Unmanaged::Managed(from) = &spec.password_from
             && tag(now.tag_list(), PASSWORD_FROM) != Some(from.get()?)
         {
-            Self::set_password(cx, &want.addr, &now, is_writer).await?;
+            Self::set_password(cx, &want.addr, &now, of.as_ref(), from.get()?).await?;
         }
-        let differs = |path: &str| changes.iter().any(|change| change.is_under(path));
         let paths = [
             "parameter_group",
             "security_groups",
@@ -482,6 +464,9 @@ impl Kind for Cluster {
         }
         let of = databases::membership(&cx.afresh(), now.db_cluster_arn().unwrap_or_default()).await?;
         Self::may_go(cx, &found.addr, of.as_ref())?;
+        if matches!(&found.spec.role, Unmanaged::Managed(role) if role == "secondary") {
+            Self::is_no_new_writer(&found.addr, of.as_ref())?;
+        }
         if !now.db_cluster_members().is_empty() {
             return Err(Fault::new(ending::DELETE, Class::InUse, "it still has instances"));
         }
@@ -522,23 +507,26 @@ impl Kind for Cluster {
         }
     }
 
-    /// The writer's goes when no copy is left, also none in a region that does not answer.
+    /// The writer's goes when no copy is left, also none in a region that does not answer; a copy goes only where the writer is seen:
+    /// it may be all that is left of the data.
     fn leans(&self, found: &Found<Spec>) -> Leans {
         let (Unmanaged::Managed(role), Unmanaged::Managed(others)) = (&found.spec.role, &found.spec.others) else {
             return Leans::OnNothing;
         };
+        let writer = if let Unmanaged::Managed(of) = &found.spec.copies { of.get().ok().and_then(region_of) } else { None };
         match &others.iter().filter_map(|arn| region_of(arn)).collect::<Vec<_>>()[..] {
-            [one] if role == "writer" => Leans::On(one.clone()),
-            [_, _, ..] if role == "writer" => Leans::OnAll,
-            _ => Leans::OnNothing,
+            [] => Leans::OnNothing,
+            [one] => Leans::On(one.clone()),
+            _ if role == "writer" => Leans::OnAll,
+            _ => writer.map_or(Leans::OnAll, Leans::On),
         }
     }
 
     /// Members that neither the file names nor our mark covers, and what waits for a reboot, which mrctl never does by itself.
     fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
-        let mut posture = Vec::new();
+        let mut posture: Vec<Posture> = found.iter().filter_map(|one| ahead(model, one)).collect();
         let known: Vec<&str> = found.iter().filter(|one| one.ours).filter_map(|one| one.outputs.get("arn")).collect();
-        let mut foreign = std::collections::BTreeMap::new();
+        let mut foreign = BTreeMap::new();
         for one in found.iter().filter(|one| one.ours) {
             if let Unmanaged::Managed(instances) = &one.spec.waits_for_reboot
                 && !instances.is_empty()
@@ -564,8 +552,29 @@ impl Kind for Cluster {
         posture
     }
 
+    /// One that stands alone cannot join again, but a global cluster can be made from it (field guide 4.2 item 1).
+    fn loses(&self, found: &Found<Spec>) -> Option<String> {
+        let (arn, key) = (found.outputs.get("arn").unwrap_or(&found.id), &found.addr.name);
+        let text = format!(
+            "stands alone and holds the data: to keep it, remove the empty global cluster, make it again from this one (`aws rds \
+             create-global-cluster --source-db-cluster-identifier {arn}`, under the same name), and take it over (`mrctl apply --adopt \
+             global/rds.global_cluster/{key}`)"
+        );
+        found.spec.global_cluster.is_none().then_some(text)
+    }
+
+    fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
+        let (Unmanaged::Managed(role), Unmanaged::Managed(others)) = (&found.spec.role, &found.spec.others) else { return None };
+        if let Unmanaged::Managed(foreign) = &found.spec.foreign_instances
+            && !foreign.is_empty()
+        {
+            return Some(format!("has instances that are not this stack's: {}; remove those first", foreign.join(", ")));
+        }
+        if role == "writer" { Self::kept_by(&found.addr, others, removing) } else { None }
+    }
+
     fn leaves(&self, cx: &Cx, found: &Found<Spec>) -> Option<String> {
-        ending::left(cx, &found.id).map(|name| format!("{}: snapshot {name} of {}", found.addr.scope, found.id))
+        ending::left(cx, &found.id).map(|kept| format!("{}: {kept}", found.addr.scope))
     }
 
     /// Instances that are not this stack's, and those that are on their way out.

@@ -83,12 +83,22 @@ impl ClusterParameterGroup {
         };
         let wanted_at = cx.model.aurora.iter().find_map(named).map(|key| Addr::regional(region, Self::NAME, &key));
         let (Some(addr), ours) = (marked.clone().or(wanted_at), marked.is_some()) else { return Ok(None) };
-        let Some(set) = maybe(Self::parameters(cx, name, true).await)? else { return Ok(None) };
+        // A parameter that is set to what it is by default does not count as set by anybody (RDS keeps its source), so those that the file
+        // names are looked for among all.
+        let database = cx.model.aurora.get(&*addr.name).and_then(|database| database.members.get(region));
+        let named = database.map(|member| &member.parameters);
+        let reads_all = named.is_some_and(|named| !named.is_empty());
+        let Some(set) = maybe(Self::parameters(cx, name, !reads_all).await)? else { return Ok(None) };
+        let is_set = |one: &Parameter| {
+            let (Some(key), value) = (one.parameter_name(), one.parameter_value()) else { return false };
+            one.source() == Some("user") || value.is_some() && named.and_then(|named| named.get(key)).map(String::as_str) == value
+        };
+        let set = set.into_iter().filter(|one| !reads_all || is_set(one));
         let value = |one: Parameter| Some((one.parameter_name?, one.parameter_value.unwrap_or_default()));
         let spec = Spec {
             name: name.to_owned(),
             family: group.db_parameter_group_family().unwrap_or_default().to_owned(),
-            parameters: set.into_iter().filter_map(value).collect(),
+            parameters: set.filter_map(value).collect(),
             tags: marks.tags,
         };
         let outputs = Outputs::of::<ClusterParameterGroupName>(name);
@@ -187,14 +197,17 @@ impl Kind for ClusterParameterGroup {
         databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
-    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let Some(now) = Self::get(cx, &found.id).await? else {
             return Err(Fault::new(DESCRIBE, Class::NotFound, format!("{} is not there", found.id)));
         };
         let arn = now.db_cluster_parameter_group_arn().unwrap_or_default();
         let tags = cx.owner.to_change(&want.addr, &found.spec.tags, &want.spec.tags);
         databases::change_tags(cx, cx.region()?, arn, tags).await?;
-        Self::set(cx, &found.id, &found.spec, &want.spec).await
+        match changes.iter().any(|change| change.is_under("parameters")) {
+            true => Self::set(cx, &found.id, &found.spec, &want.spec).await,
+            false => Ok(()),
+        }
     }
 
     async fn delete(&self, cx: &Cx, found: &Found<Spec>) -> Result<(), Fault> {

@@ -2,14 +2,17 @@
 //!
 //! It is made empty; the first cluster that names it becomes the writer (field guide 4.2 item 1). Who writes now is posture: it is
 //! read from the members and never a difference. A major version is changed here, for all members in one; a minor one in each cluster.
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_rds::types::GlobalCluster as Seen;
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
+use super::cluster::{Cluster, Database};
 use crate::{
     aws::{
-        databases::{self, ADD_TAGS, DESCRIBE_GLOBAL, REMOVE_TAGS, global_name, region_of, writer_of},
+        databases::{self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, REMOVE_TAGS, ending, global_name, region_of, writer_of},
         errors::{fault, maybe},
         tags::addr_of,
     },
@@ -35,6 +38,9 @@ pub struct Spec {
     /// `8.0`, `16`: what every member is upgraded to in one.
     pub major_version: String,
     pub database_name: Option<String>,
+    /// Given with the first writer, and the same in every copy. Of an empty one, and where the writer's region does not answer, that
+    /// of the file: there is nothing to compare it with.
+    pub master_username: Option<String>,
     pub encrypted: bool,
     pub deletion_protection: bool,
     /// Where the writer is now.
@@ -50,6 +56,8 @@ pub struct GlobalCluster;
 const CREATE: &str = "rds:CreateGlobalCluster";
 const MODIFY: &str = "rds:ModifyGlobalCluster";
 const DELETE: &str = "rds:DeleteGlobalCluster";
+/// How long the writer's region may take to say whose login its cluster has: well within what a plan has for everything.
+const USER_WITHIN: Duration = Duration::from_secs(8);
 
 /// The region of a database's writer: where it was found, else where the file begins it. The second is whether it was found.
 #[must_use]
@@ -80,19 +88,36 @@ impl GlobalCluster {
         endpoint.into_iter().fold(outputs, |outputs, endpoint| outputs.with::<GlobalClusterEndpoint>(endpoint))
     }
 
-    fn found(cx: &Cx, seen: &Seen) -> Option<Found<Spec>> {
+    /// Whose login the writer's cluster has. Its region may be silent: that is told where its own resources are read.
+    async fn user(cx: &Cx, seen: &Seen) -> Option<String> {
+        let arn = writer_of(seen)?;
+        let clusters = timeout(USER_WITHIN, databases::clusters(cx, &region_of(arn)?)).await.ok()?.ok()?;
+        let writer = clusters.iter().find(|one| one.db_cluster_arn() == Some(arn))?;
+        writer.master_username().filter(|user| !user.is_empty()).map(str::to_owned)
+    }
+
+    /// The address of a global cluster that is marked, or of our name, and whether it is ours.
+    fn address_of(cx: &Cx, seen: &Seen) -> Option<(Addr, bool)> {
+        let marked = addr_of(cx, Self::NAME, &databases::marks(seen.tag_list()));
+        let is_named = |key: &&String| Some(global_name(&cx.owner.stack, key).as_str()) == seen.global_cluster_identifier();
+        let wanted_at = || cx.model.aurora.keys().find(is_named).map(|key| Self::address(key));
+        let is_ours = marked.is_some();
+        Some((marked.or_else(wanted_at)?, is_ours))
+    }
+
+    fn found(cx: &Cx, seen: &Seen, user: Option<String>) -> Option<Found<Spec>> {
         let name = seen.global_cluster_identifier()?;
         let marks = databases::marks(seen.tag_list());
-        let marked = addr_of(cx, Self::NAME, &marks);
-        let wanted_at = cx.model.aurora.keys().find(|key| global_name(&cx.owner.stack, key) == name).map(|key| Self::address(key));
-        let (addr, ours) = (marked.clone().or(wanted_at)?, marked.is_some());
+        let (addr, ours) = Self::address_of(cx, seen)?;
         let arns = seen.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
         let engine = seen.engine().unwrap_or_default().to_owned();
+        let of_file = || Some(cx.model.aurora.get(&*addr.name)?.master_username.clone());
         let spec = Spec {
             name: name.to_owned(),
             major_version: databases::major(&engine, seen.engine_version().unwrap_or_default()),
             engine,
             database_name: seen.database_name().filter(|name| !name.is_empty()).map(str::to_owned),
+            master_username: user.or_else(of_file),
             encrypted: seen.storage_encrypted() == Some(true),
             deletion_protection: seen.deletion_protection() == Some(true),
             writer: Unmanaged::Managed(writer_of(seen).and_then(region_of)),
@@ -117,21 +142,21 @@ impl Kind for GlobalCluster {
     type Spec = Spec;
     const NAME: &'static str = "rds.global_cluster";
     const SCOPES: Scopes = Scopes::Global;
-    const FIXED: &'static [&'static str] = &["name", "engine", "database_name", "encrypted"];
+    const FIXED: &'static [&'static str] = &["name", "engine", "database_name", "master_username", "encrypted"];
     /// Terraform waits 30 minutes for a create and a delete, 90 for an upgrade of all members (field guide 4.2 item 4).
     const PATIENCE: Patience = Patience::of(15, 90, 30);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &[DESCRIBE_GLOBAL]),
+        (Verb::Observe, &[DESCRIBE_GLOBAL, DESCRIBE_CLUSTERS]),
         (Verb::Create, &[CREATE, ADD_TAGS]),
         (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS]),
-        (Verb::Delete, &[DELETE]),
+        (Verb::Delete, &[DELETE, ending::DESCRIBE_SNAPSHOTS, ADD_TAGS]),
     ];
     const DATA: bool = true;
     const GUARDED: &'static [&'static str] = &["deletion_protection"];
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
     const UNFINISHED: bool = true;
 
-    fn desired(&self, model: &Model, _: &Facts) -> Vec<Want<Spec>> {
+    fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
         let want = |(key, database): (&String, &Aurora)| {
             let name = global_name(&model.stack, key);
@@ -139,6 +164,7 @@ impl Kind for GlobalCluster {
                 engine: database.engine.as_str().to_owned(),
                 major_version: databases::major(database.engine.as_str(), &database.engine_version),
                 database_name: database.database_name.clone(),
+                master_username: Some(database.master_username.clone()),
                 encrypted: true,
                 deletion_protection: database.members.get(&database.writer).is_some_and(|member| member.deletion_protection),
                 writer: Unmanaged::Any,
@@ -146,13 +172,20 @@ impl Kind for GlobalCluster {
                 tags: owner.wanted(&name),
                 name,
             };
-            Want::new(Self::address(key), spec)
+            let addr = Self::address(key);
+            let now = facts.found_field(&addr, "major_version");
+            let hold = now.and_then(|now| Database::new(key, database, facts).holds_major(now));
+            Want { hold, ..Want::new(addr, spec) }
         };
         model.aurora.iter().map(want).collect()
     }
 
     async fn observe(&self, cx: &Cx) -> Result<Vec<Found<Spec>>, Fault> {
-        Ok(databases::globals(cx).await?.iter().filter_map(|seen| Self::found(cx, seen)).collect())
+        let all = databases::globals(cx).await?;
+        // Of others' nobody is asked: their regions may be closed to these credentials.
+        let globals: Vec<&Seen> = all.iter().filter(|seen| Self::address_of(cx, seen).is_some()).collect();
+        let users = join_all(globals.iter().map(|seen| Self::user(cx, seen))).await;
+        Ok(globals.iter().zip(users).filter_map(|(seen, user)| Self::found(cx, seen, user)).collect())
     }
 
     /// The name is unique in the account: "already exists" with our mark is success.
@@ -170,7 +203,7 @@ impl Kind for GlobalCluster {
         databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
-    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let Some(now) = databases::global(&cx.afresh(), &found.id).await? else {
             return Err(Fault::new(DESCRIBE_GLOBAL, Class::NotFound, format!("{} is not there", found.id)));
         };
@@ -181,11 +214,12 @@ impl Kind for GlobalCluster {
         let arn = now.global_cluster_arn().unwrap_or_default();
         databases::change_tags(cx, &region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &want.spec.tags)).await?;
         let ask = || cx.fleet.region(&region).rds.modify_global_cluster().global_cluster_identifier(&found.id);
-        if now.deletion_protection() != Some(want.spec.deletion_protection) {
+        let differs = |path: &str| changes.iter().any(|change| change.is_under(path));
+        if differs("deletion_protection") && now.deletion_protection() != Some(want.spec.deletion_protection) {
             ask().deletion_protection(want.spec.deletion_protection).send().await.map_err(fault(MODIFY))?;
         }
         let major = databases::major(now.engine().unwrap_or_default(), now.engine_version().unwrap_or_default());
-        if major != want.spec.major_version {
+        if differs("major_version") && major != want.spec.major_version {
             let version = cx.model.aurora.get(&*want.addr.name).map(|database| database.engine_version.clone());
             let ask = ask().set_engine_version(version).allow_major_version_upgrade(true);
             ask.send().await.map_err(fault(MODIFY))?;
@@ -198,6 +232,7 @@ impl Kind for GlobalCluster {
         if now.status() == Some("deleting") {
             return Ok(());
         }
+        ending::label_what_is_left(cx, &found.addr.name).await?;
         let ask = cx.fleet.region(&Self::region(cx, Some(&now))?).rds.delete_global_cluster().global_cluster_identifier(&found.id);
         maybe(ask.send().await.map_err(fault(DELETE))).map(drop)
     }
@@ -228,19 +263,32 @@ impl Kind for GlobalCluster {
         }
     }
 
+    fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
+        let Unmanaged::Managed(members) = &found.spec.members else { return None };
+        let stays = |region: &&Region| !removing.contains(&Cluster::address(region, &found.addr.name));
+        let staying: Vec<&str> = members.iter().filter(stays).map(Region::as_str).collect();
+        let first = "take them out of it first (`aws rds remove-from-global-cluster`)";
+        (!staying.is_empty()).then(|| format!("still has clusters that stay, in {}: {first}", staying.join(", ")))
+    }
+
     /// A writer that was moved stays where it is.
     fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
         let moved = |found: &Found<Spec>| {
             let database = model.aurora.get(&*found.addr.name).filter(|_| found.ours)?;
             let Unmanaged::Managed(Some(now)) = &found.spec.writer else { return None };
             let message = format!(
-                "{now} writes, where the file begins it in {}; it stays there, and editing `writer` does not move it",
+                "{now} writes, where the file begins it in {}; it stays there, and editing `writer` does not move it: services are then told \
+                 the names that fit",
                 database.writer
             );
             let (wanted, now_at) = (serde_json::json!(database.writer.as_str()), serde_json::json!(now.as_str()));
             (*now != database.writer).then(|| Posture::new("writer", found.addr.clone(), wanted, now_at, message))
         };
         found.iter().filter_map(moved).collect()
+    }
+
+    fn leaves(&self, cx: &Cx, found: &Found<Spec>) -> Option<String> {
+        ending::found(cx, &found.addr.name)
     }
 
     /// Members that are not this stack's.

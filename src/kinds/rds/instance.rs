@@ -1,13 +1,12 @@
 //! The instances of a database's clusters, counted from one in each region. Fewer of them: the highest numbers go.
 //!
 //! Where the class changes, the readers of a cluster change before its writer, one after another.
-use aws_sdk_rds::types::{DbCluster, DbInstance};
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::{DbCluster, DbInstance, Subnet};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    cluster::{Cluster, ClusterId},
-    global_cluster,
-};
+use super::cluster::{Cluster, ClusterId};
 use crate::{
     aws::{
         databases::{self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, DESCRIBE_INSTANCES, REMOVE_TAGS, instance_name, region_of},
@@ -29,6 +28,8 @@ outputs! { "rds.instance":
     InstanceCluster = "cluster",
     /// The endpoint of that cluster: as long as something uses it, somebody has to answer there.
     InstanceClusterEndpoint = "cluster_endpoint",
+    /// The endpoint for that cluster's readers, likewise.
+    InstanceClusterReaderEndpoint = "cluster_reader_endpoint",
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,12 @@ pub struct Spec {
     pub writes: Unmanaged<bool>,
     /// The regions with clusters that are copied from the one it belongs to.
     pub copied_to: Unmanaged<Vec<Region>>,
+    /// The region of the writer, where that is another one.
+    pub copied_from: Unmanaged<Option<Region>>,
+    /// The subnet that it stands in.
+    pub subnet: Unmanaged<Option<String>>,
+    /// The other instances of its cluster.
+    pub beside: Unmanaged<Vec<String>>,
     pub tags: Tags,
 }
 
@@ -68,9 +75,11 @@ impl Instance {
 
     fn outputs(seen: &DbInstance, of: Option<&DbCluster>) -> Outputs {
         let outputs = Outputs::of::<InstanceId>(seen.db_instance_identifier().unwrap_or_default());
-        let (arn, endpoint) = (of.and_then(DbCluster::db_cluster_arn), of.and_then(DbCluster::endpoint));
+        let (arn, readers) = (of.and_then(DbCluster::db_cluster_arn), of.and_then(DbCluster::reader_endpoint));
         let outputs = arn.into_iter().fold(outputs, |outputs, arn| outputs.with::<InstanceCluster>(arn));
-        endpoint.into_iter().fold(outputs, |outputs, endpoint| outputs.with::<InstanceClusterEndpoint>(endpoint))
+        let endpoint = of.and_then(databases::endpoint_of).into_iter();
+        let outputs = endpoint.fold(outputs, |outputs, endpoint| outputs.with::<InstanceClusterEndpoint>(endpoint));
+        readers.into_iter().fold(outputs, |outputs, readers| outputs.with::<InstanceClusterReaderEndpoint>(readers))
     }
 
     async fn found(cx: &Cx, seen: &DbInstance) -> Result<Option<Found<Spec>>, Fault> {
@@ -89,12 +98,15 @@ impl Instance {
         let clusters = databases::clusters(cx, region).await?;
         let of = clusters.iter().find(|one| one.db_cluster_identifier() == Some(cluster));
         let membership = match of.and_then(DbCluster::db_cluster_arn) {
-            Some(arn) => databases::membership(cx, arn).await?.filter(|membership| membership.is_writer),
+            Some(arn) => databases::membership(cx, arn).await?,
             None => None,
         };
-        let copied_to = membership.into_iter().flat_map(|membership| membership.others).filter_map(|arn| region_of(&arn));
-        let mut of_cluster = of.into_iter().flat_map(|of| of.db_cluster_members());
-        let writes = of_cluster.any(|one| one.db_instance_identifier() == Some(name) && one.is_cluster_writer() == Some(true));
+        let (writers, copies) = (membership.iter().filter(|of| of.is_writer), membership.iter().filter(|of| !of.is_writer));
+        let copied_to = writers.flat_map(|of| &of.others).filter_map(|arn| region_of(arn));
+        let copied_from = copies.filter_map(|of| region_of(of.writer.as_deref()?)).next();
+        let of_cluster = || of.into_iter().flat_map(|of| of.db_cluster_members());
+        let writes = of_cluster().any(|one| one.db_instance_identifier() == Some(name) && one.is_cluster_writer() == Some(true));
+        let beside = of_cluster().filter_map(|one| one.db_instance_identifier()).filter(|other| *other != name);
         let spec = Spec {
             name: name.to_owned(),
             cluster: Ref::is(&cx.scope, cluster),
@@ -103,6 +115,9 @@ impl Instance {
             publicly_accessible: seen.publicly_accessible() == Some(true),
             writes: Unmanaged::Managed(writes),
             copied_to: Unmanaged::Managed(copied_to.collect()),
+            copied_from: Unmanaged::Managed(copied_from),
+            subnet: Unmanaged::Managed(subnet_of(seen)),
+            beside: Unmanaged::Managed(beside.map(str::to_owned).collect()),
             tags: marks.tags,
         };
         let life = databases::life_of(seen.db_instance_status().unwrap_or_default());
@@ -121,6 +136,13 @@ impl Instance {
         changing.sort_by_key(writes);
         changing
     }
+}
+
+/// That one of its group which is in its zone.
+fn subnet_of(seen: &DbInstance) -> Option<String> {
+    let mut subnets = seen.db_subnet_group()?.subnets().iter();
+    let is_here = |subnet: &&Subnet| subnet.subnet_availability_zone().and_then(|zone| zone.name()) == seen.availability_zone();
+    subnets.find(is_here)?.subnet_identifier().map(str::to_owned)
 }
 
 fn class_of(capacity: &AuroraCapacity) -> String {
@@ -162,6 +184,9 @@ impl Kind for Instance {
                         publicly_accessible: false,
                         writes: Unmanaged::Any,
                         copied_to: Unmanaged::Any,
+                        copied_from: Unmanaged::Any,
+                        subnet: Unmanaged::Any,
+                        beside: Unmanaged::Any,
                         tags: owner.wanted(&name),
                         name,
                     };
@@ -194,7 +219,7 @@ impl Kind for Instance {
         databases::made(cx, (&want.addr, &spec.name), ask.send().await.map_err(fault(CREATE)), there).await
     }
 
-    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
+    async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, changes: &[Change]) -> Result<(), Fault> {
         let region = cx.region()?;
         let Some(now) = databases::instance(cx, region, &found.id).await? else {
             return Err(Fault::new(DESCRIBE_INSTANCES, Class::NotFound, format!("{} is not there", found.id)));
@@ -205,8 +230,10 @@ impl Kind for Instance {
         let arn = now.db_instance_arn().unwrap_or_default();
         databases::change_tags(cx, region, arn, cx.owner.to_change(&want.addr, &found.spec.tags, &want.spec.tags)).await?;
         let (class, public) = (&*want.spec.class, want.spec.publicly_accessible);
-        let class = Some(class).filter(|class| now.db_instance_class() != Some(*class));
-        let public = Some(public).filter(|public| now.publicly_accessible().unwrap_or_default() != *public);
+        let differs = |path: &str| changes.iter().any(|change| change.is_under(path));
+        let class = Some(class).filter(|class| differs("class") && now.db_instance_class() != Some(*class));
+        let is_public = now.publicly_accessible().unwrap_or_default();
+        let public = Some(public).filter(|public| differs("publicly_accessible") && is_public != *public);
         if class.is_none() && public.is_none() {
             return Ok(());
         }
@@ -226,7 +253,12 @@ impl Kind for Instance {
             let cluster = databases::cluster(cx, region, now.db_cluster_identifier().unwrap_or_default()).await?;
             let arn = cluster.as_ref().and_then(DbCluster::db_cluster_arn).unwrap_or_default();
             let membership = databases::membership(&cx.afresh(), arn).await?;
-            Cluster::may_go(cx, &Addr::regional(region, Cluster::NAME, key), membership.as_ref())?;
+            let cluster = Addr::regional(region, Cluster::NAME, key);
+            Cluster::may_go(cx, &cluster, membership.as_ref())?;
+            // AWS refuses the last instance of the writer's cluster as long as there are others.
+            if is_last(found) && matches!(&found.spec.copied_to, Unmanaged::Managed(regions) if regions.is_empty()) {
+                Cluster::is_no_new_writer(&cluster, membership.as_ref())?;
+            }
         }
         let ask = cx.fleet.region(region).rds.delete_db_instance().db_instance_identifier(&found.id);
         maybe(ask.send().await.map_err(fault(DELETE))).map(drop)
@@ -245,14 +277,34 @@ impl Kind for Instance {
         })
     }
 
-    /// The last instance of the writer's cluster is refused its removal while there are secondaries (field guide 4.7).
+    /// The last instance of the writer's cluster is refused its removal while there are secondaries (field guide 4.7), and that of a
+    /// secondary goes only where the writer is seen: it may hold all that is left of the data.
     fn leans(&self, found: &Found<Spec>) -> Leans {
-        let Unmanaged::Managed(regions) = &found.spec.copied_to else { return Leans::OnNothing };
-        match &regions[..] {
+        let (Unmanaged::Managed(to), Unmanaged::Managed(from)) = (&found.spec.copied_to, &found.spec.copied_from) else {
+            return Leans::OnNothing;
+        };
+        match to.iter().chain(from).collect::<Vec<_>>()[..] {
             [one] if is_last(found) => Leans::On(one.clone()),
             [_, _, ..] if is_last(found) => Leans::OnAll,
             _ => Leans::OnNothing,
         }
+    }
+
+    fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
+        let (Unmanaged::Managed(to), Unmanaged::Managed(beside)) = (&found.spec.copied_to, &found.spec.beside) else { return None };
+        let (region, (key, _)) = (found.addr.region()?, of_address(&found.addr.name)?);
+        let goes = |name: &String| {
+            let number = name.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+            number.is_some_and(|number| removing.contains(&Self::address(region, key, number)))
+        };
+        let stays = |region: &&Region| !removing.contains(&Cluster::address(region, key));
+        // What goes with its cluster is that one's to tell.
+        if removing.contains(&Cluster::address(region, key)) || !beside.iter().all(goes) {
+            return None;
+        }
+        let copies: Vec<&str> = to.iter().filter(stays).map(Region::as_str).collect();
+        let first = "switch over to one of those first (`aws rds switchover-global-cluster`), or give its region another instance";
+        (!copies.is_empty()).then(|| format!("is the only instance of the writer's cluster, which {} copies: {first}", copies.join(", ")))
     }
 
     /// The highest numbers go first, so that the first one is a cluster's last.
@@ -263,10 +315,4 @@ impl Kind for Instance {
 
 fn is_last(found: &Found<Spec>) -> bool {
     of_address(&found.addr.name).is_some_and(|(_, number)| number == 1)
-}
-
-/// The instance that has to be there before another cluster can be copied from the writer's.
-#[must_use]
-pub fn first_of_writer(key: &str, database: &Aurora, facts: &Facts) -> Addr {
-    Instance::address(&global_cluster::writer(key, database, facts).0, key, 1)
 }

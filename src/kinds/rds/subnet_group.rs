@@ -11,7 +11,8 @@ use crate::{
     kinds::ec2::subnet::{SubnetId, Tier, subnets_of},
     outputs,
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Ref, Status, Tags, Unordered, Verb, Want,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Owner, Patience, Ref, Region, Status, Tags, Unordered, Verb,
+        Want,
     },
     topology::Model,
 };
@@ -32,6 +33,7 @@ pub struct Spec {
 /// `rds.subnet_group`.
 pub struct SubnetGroup;
 
+const INSTANCE: &str = "rds.instance";
 const DESCRIBE: &str = "rds:DescribeDBSubnetGroups";
 const CREATE: &str = "rds:CreateDBSubnetGroup";
 const MODIFY: &str = "rds:ModifyDBSubnetGroup";
@@ -69,6 +71,29 @@ impl SubnetGroup {
     }
 }
 
+/// Why a group cannot have just these subnets: AWS takes none away that an instance stands in (field guide 4.1 item 6).
+fn occupied((key, instances): (&str, u32), region: &Region, wanted: &Unordered<Ref<SubnetId>>, facts: &Facts) -> Option<String> {
+    let group = facts.found.get(&Addr::regional(region, SubnetGroup::NAME, key)).filter(|found| found.ours)?;
+    let is_wanted = |id: &str| {
+        wanted.0.iter().any(|subnet| match subnet {
+            Ref::Is { value, .. } => value == id,
+            Ref::To { addr, .. } => facts.found.get(addr).is_some_and(|found| found.id == id),
+        })
+    };
+    let all = facts.found.values().filter(|found| *found.addr.kind == *INSTANCE && found.addr.region() == Some(region));
+    // One that goes anyway is waited for.
+    let stays = |number: &str| number.parse::<u32>().is_ok_and(|number| number <= instances);
+    let is_of_database = |name: &str| name.rsplit_once('-').is_some_and(|(of, number)| of == key && stays(number));
+    let mut of_database = all.filter(|found| is_of_database(&found.addr.name));
+    let held = of_database.find_map(|found| Some((found, found.spec.get("subnet")?.as_str().filter(|id| !is_wanted(id))?)));
+    let (instance, subnet) = held?;
+    Some(format!(
+        "{} stands in {subnet}, and AWS takes that from {} only when it is gone: keep its zone, or move it first (remove it in AWS and \
+         apply, which makes it anew where AWS sees fit)",
+        instance.addr, group.id
+    ))
+}
+
 impl Kind for SubnetGroup {
     type Spec = Spec;
     const NAME: &'static str = "rds.subnet_group";
@@ -86,10 +111,11 @@ impl Kind for SubnetGroup {
         let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
         let mut wants = Vec::new();
         for (key, database) in &model.aurora {
-            for region in database.members.keys() {
+            for (region, member) in &database.members {
                 let name = name_of(&model.stack, key);
                 let spec = Spec { tags: owner.wanted(&name), subnets: subnets_of(model, region, Tier::Private, facts), name };
-                wants.push(Want::new(Addr::regional(region, Self::NAME, key), spec));
+                let hold = occupied((key, member.instances), region, &spec.subnets, facts);
+                wants.push(Want { hold, ..Want::new(Addr::regional(region, Self::NAME, key), spec) });
             }
         }
         wants

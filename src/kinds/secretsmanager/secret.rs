@@ -35,8 +35,8 @@ outputs! { "secretsmanager.secret":
     SecretArn = "arn",
     /// The id of the current version, the same in every region.
     SecretVersion = "version",
-    /// The region itself: what a replica is a replica of.
-    SecretRegion = "region",
+    /// Its region and its name: what a replica is a replica of. The region alone would not tell one database's from another's.
+    SecretHome = "home",
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct Spec {
     /// Names the user whose login it is: the value itself is not compared.
     pub description: String,
     /// The home of a replica; nothing at home.
-    pub replica_of: Option<Ref<SecretRegion>>,
+    pub replica_of: Option<Ref<SecretHome>>,
     /// `failed` where the home says that this replica does not follow it; always `in sync` at home.
     pub replication: String,
     /// The regions that the home lists as its replicas.
@@ -76,8 +76,8 @@ fn description(stack: &str, key: &str, database: &Aurora) -> String {
 }
 
 /// What stands there says in one look.
-fn outputs(region: &Region, now: &Described) -> Outputs {
-    let outputs = Outputs::of::<SecretArn>(&now.arn).with::<SecretRegion>(region.as_str());
+fn outputs((region, name): (&Region, &str), now: &Described) -> Outputs {
+    let outputs = Outputs::of::<SecretArn>(&now.arn).with::<SecretHome>(secrets::home(region, name));
     now.version.iter().fold(outputs, |outputs, version| outputs.with::<SecretVersion>(version))
 }
 
@@ -117,12 +117,12 @@ impl Secret {
         let spec = Spec {
             name: name.to_owned(),
             description: home.as_ref().unwrap_or(&now).description.clone(),
-            replica_of: now.replica_of.as_ref().map(|home| Ref::is(&Scope::from(home), home.as_str())),
+            replica_of: now.replica_of.as_ref().map(|home| Ref::is(&Scope::from(home), secrets::home(home, name))),
             replication: if failed { "failed" } else { IN_SYNC }.to_owned(),
             replicas: Unmanaged::Managed(now.replicas.keys().cloned().collect()),
             tags,
         };
-        let outputs = outputs(region, &now);
+        let outputs = outputs((region, name), &now);
         Ok(Some(Found { addr, id: name.to_owned(), spec, outputs, life: Life::Ready, ours, born: now.born }))
     }
 
@@ -167,7 +167,7 @@ impl Secret {
     async fn join(cx: &Cx, name: &str, home: &Region, over: bool) -> Result<(), Fault> {
         let ask = cx.fleet.region(home).secrets.replicate_secret_to_regions().secret_id(name);
         let ask = ask.add_replica_regions(secrets::replica(cx.region()?)).force_overwrite_replica_secret(over);
-        ask.send().await.map_err(fault(REPLICATE)).map(drop)
+        ask.customize().config_override(secrets::sent_once()).send().await.map_err(fault(REPLICATE)).map(drop)
     }
 
     /// What the secret and its replicas share is sent at home, by whose step comes first.
@@ -255,7 +255,7 @@ impl Kind for Secret {
             Self::make(cx, want).await?;
             return Ok(name.clone());
         };
-        let home = Region::new(home.get()?);
+        let home = secrets::region_of_home(home.get()?);
         let listed = secrets::described(&cx.afresh(), &home, name).await?.and_then(|home| home.replicas.get(cx.region().ok()?).cloned());
         // Its own secret here in its recovery window is restored first; the update makes a replica of it.
         let is_asked_for = listed.is_some_and(|state| state != StatusType::Failed);
@@ -268,7 +268,7 @@ impl Kind for Secret {
     /// One step at a time where the home changes: the engine reads again and comes back with what is left.
     async fn update(&self, cx: &Cx, found: &Found<Spec>, want: &Want<Spec>, _: &[Change]) -> Result<(), Fault> {
         let (region, name) = (cx.region()?, &want.spec.name);
-        let of = |spec: &Spec| spec.replica_of.as_ref().map(|home| home.get().map(Region::new)).transpose();
+        let of = |spec: &Spec| spec.replica_of.as_ref().map(|home| home.get().map(secrets::region_of_home)).transpose();
         match (of(&found.spec)?, of(&want.spec)?) {
             (Some(now), wanted) if wanted.as_ref() != Some(&now) => {
                 let ask = cx.fleet.region(region).secrets.stop_replication_to_replica().secret_id(name);
@@ -325,7 +325,7 @@ impl Kind for Secret {
         {
             return Ok(Status::Settling("replication is InProgress".to_owned()));
         }
-        Ok(Status::Ready(outputs(here, &now)))
+        Ok(Status::Ready(outputs((here, id), &now)))
     }
 
     fn leaves(&self, _: &Cx, found: &Found<Spec>) -> Option<String> {
@@ -341,13 +341,17 @@ impl Kind for Secret {
         if !found.ours {
             return Vec::new();
         }
-        let home = found.spec.replica_of.as_ref().and_then(|home| home.get().ok()).map(Region::new);
+        let home = found.spec.replica_of.as_ref().and_then(|home| home.get().ok()).map(secrets::region_of_home);
         let Unmanaged::Managed(replicas) = &found.spec.replicas else { return home.into_iter().collect() };
         home.into_iter().chain(replicas.iter().cloned()).collect()
     }
 
-    /// A home is refused its removal while a replica is left, also one in a region that does not answer.
+    /// A home is refused its removal while a replica is left, also one in a region that does not answer; a replica is removed by its
+    /// home.
     fn leans(&self, found: &Found<Spec>) -> Leans {
+        if let Some(home) = &found.spec.replica_of {
+            return home.get().map_or(Leans::OnNothing, |home| Leans::On(secrets::region_of_home(home)));
+        }
         let Unmanaged::Managed(replicas) = &found.spec.replicas else { return Leans::OnNothing };
         match replicas.iter().collect::<Vec<_>>()[..] {
             [] => Leans::OnNothing,

@@ -37,6 +37,18 @@ struct Global {
     members: Vec<(String, bool)>,
 }
 
+impl Global {
+    fn has(&self, region: &str, cluster: &str) -> bool {
+        self.members.iter().any(|(arn, _)| region_of(arn) == region && name_in(arn) == cluster)
+    }
+}
+
+/// Whether somebody is moving the writer of a global cluster.
+fn is_switching(world: &World, call: &Call, global: &str) -> bool {
+    let what = format!("switching/{global}");
+    world.memory().slow.any(|who| who.0 == call.account && who.2 == what)
+}
+
 fn globals(world: &World, call: &Call) -> Vec<Global> {
     let all = xml::entries(&ask(world, call, &call.region, "DescribeGlobalClusters", &[]), "GlobalClusters");
     let read = |one: &Item| {
@@ -80,6 +92,17 @@ fn state_of(world: &World, who: &Who) -> Option<&'static str> {
 
 /// Whether RDS would take this request.
 pub fn judge(world: &World, call: &Call) -> Verdict {
+    let (global, cluster) = (call.field("GlobalClusterIdentifier"), call.field("DBClusterIdentifier"));
+    let changes_roles =
+        ["CreateDBCluster", "RemoveFromGlobalCluster", "ModifyGlobalCluster", "SwitchoverGlobalCluster", "DeleteGlobalCluster"];
+    if changes_roles.contains(&&*call.operation) && is_switching(world, call, global) {
+        return refuse("InvalidGlobalClusterStateFault", format!("Global cluster {global} is in switching-over state."));
+    }
+    if ["ModifyDBCluster", "DeleteDBCluster"].contains(&&*call.operation)
+        && globals(world, call).iter().any(|one| is_switching(world, call, &one.name) && one.has(&call.region, cluster))
+    {
+        return refuse("InvalidDBClusterStateFault", format!("DbCluster {cluster} is in switching-over state."));
+    }
     let (id, instance) = (call.field("DBClusterIdentifier"), call.field("DBInstanceIdentifier"));
     match &*call.operation {
         "CreateDBCluster" => create(world, call, id),
@@ -281,6 +304,11 @@ pub fn defer(world: &World, call: &Call) -> Option<Answer> {
     let (who, word) = match &*call.operation {
         // 14: a cluster leaves while its status says `available`.
         "RemoveFromGlobalCluster" => (leaving(call, call.field("DbClusterIdentifier")), "leaving"),
+        // Done at once unless a test asked for more.
+        "SwitchoverGlobalCluster" => {
+            world.memory().polls(&call.account, &call.operation)?;
+            (call.who(&format!("switching/{}", call.field("GlobalClusterIdentifier"))), "switching-over")
+        }
         "DeleteDBInstance" => {
             let name = call.field("DBInstanceIdentifier");
             let answer = ask(world, call, &call.region, "DescribeDBInstances", &[("DBInstanceIdentifier", name)]);
@@ -315,21 +343,73 @@ pub fn defer(world: &World, call: &Call) -> Option<Answer> {
     Some(Answer { body: body.into_bytes(), ..call.done("") })
 }
 
+/// Notes a call that was taken, and which of its things it names.
+pub fn note(world: &World, call: &Call, answer: &Answer, how: &str) {
+    if call.service != "rds" || !call.may_change() || !answer.is_success() {
+        return;
+    }
+    let fields = [
+        "DBInstanceIdentifier",
+        "DbClusterIdentifier",
+        "DBClusterIdentifier",
+        "GlobalClusterIdentifier",
+        "DBSubnetGroupName",
+        "DBClusterParameterGroupName",
+        "ResourceName",
+    ];
+    let named = fields.iter().map(|field| call.field(field)).find(|name| !name.is_empty()).unwrap_or_default();
+    let line = format!("{} {} {}{how}", call.region, call.operation, name_in(named));
+    world.memory().databases.entry(call.account.clone()).or_default().push(line);
+}
+
+/// 4.1 item 9: a static parameter is taken with the next reboot of what is running.
+fn need_reboot(world: &World, call: &Call) {
+    let is_static = call.fields.iter().any(|(field, value)| field.ends_with(".ApplyMethod") && value == "pending-reboot");
+    if !is_static {
+        return;
+    }
+    let all = xml::entries(&ask(world, call, &call.region, "DescribeDBClusters", &[]), "DBClusters");
+    let of_group = all.iter().filter(|one| one.one("DBClusterParameterGroup") == call.field("DBClusterParameterGroupName"));
+    let running = of_group.flat_map(|one| one.all("DBClusterMembers/DBClusterMember/DBInstanceIdentifier"));
+    let running: Vec<Who> = running.map(|name| call.who(&format!("reboot/{name}"))).collect();
+    world.memory().reboots.extend(running);
+}
+
 pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
     if !answer.is_success() {
         return answer;
     }
     let text = match &*call.operation {
-        "DescribeDBClusters" => xml::restate(&answer.text(), "DBClusterIdentifier", "Status", |id| {
-            world.memory().slow.poll(&of_cluster(call, &call.region, id))
-        }),
+        "DescribeDBClusters" => {
+            let text = xml::restate(&answer.text(), "DBClusterIdentifier", "Status", |id| {
+                world.memory().slow.poll(&of_cluster(call, &call.region, id))
+            });
+            // A copy has an endpoint for its readers only (Aurora user guide, "Connecting to Amazon Aurora Global Database").
+            let members: Vec<(String, bool)> = globals(world, call).into_iter().flat_map(|one| one.members).collect();
+            let is_copy = |arn: &str| members.iter().any(|(member, writes)| member == arn && !writes);
+            let text = xml::restate(&text, "DBClusterArn", "Endpoint", |arn| is_copy(arn).then_some(""));
+            xml::restate(&text, "DBInstanceIdentifier", "DBClusterParameterGroupStatus", |name| {
+                world.memory().reboots.contains(&call.who(&format!("reboot/{name}"))).then_some("pending-reboot")
+            })
+        }
+        "ModifyDBClusterParameterGroup" | "ResetDBClusterParameterGroup" => {
+            need_reboot(world, call);
+            return answer;
+        }
+        "RebootDBInstance" => {
+            world.memory().reboots.remove(&call.who(&format!("reboot/{}", call.field("DBInstanceIdentifier"))));
+            return answer;
+        }
         "DescribeDBInstances" => xml::restate(&answer.text(), "DBInstanceIdentifier", "DBInstanceStatus", |id| {
             world.memory().slow.poll(&of_instance(call, &call.region, id))
         }),
         "DescribeGlobalClusters" => {
-            let is_leaving = |who: &Who| who.0 == call.account && who.2.starts_with("leaving/");
-            world.memory().slow.pass(is_leaving);
-            return answer;
+            let text = xml::restate(&answer.text(), "GlobalClusterIdentifier", "Status", |id| {
+                is_switching(world, call, id).then_some("switching-over")
+            });
+            let passes = |who: &Who| who.0 == call.account && ["leaving/", "switching/"].iter().any(|what| who.2.starts_with(what));
+            world.memory().slow.pass(passes);
+            text
         }
         _ => return answer,
     };

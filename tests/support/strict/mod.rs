@@ -89,6 +89,10 @@ struct Memory {
     lingering: BTreeMap<slow::Who, Option<u8>>,
     /// The operations of an account that could have changed something.
     changes: BTreeMap<String, Vec<String>>,
+    /// What RDS was asked to change and took, by account, and what it finished behind the call.
+    databases: BTreeMap<String, Vec<String>>,
+    /// Instances that take changed parameters with their next reboot.
+    reboots: BTreeSet<slow::Who>,
     /// How far a test moved the clock of an account.
     ahead: BTreeMap<String, SignedDuration>,
     /// What was taken: account, operation, region, body.
@@ -167,6 +171,12 @@ impl Strict {
     /// The operations of an account that could have changed something, refused ones and repeated ones included, in their order.
     pub fn changes(&self, account: &str) -> Vec<String> {
         self.world.memory().changes.get(account).cloned().unwrap_or_default()
+    }
+
+    /// The calls that RDS took in an account and that change something, in their order, as `eu-west-1 DeleteDBCluster shop-main-eu-west-1`;
+    /// what AWS does behind a call follows with `: done`.
+    pub fn database_calls(&self, account: &str) -> Vec<String> {
+        self.world.memory().databases.get(account).cloned().unwrap_or_default()
     }
 
     /// The operations of an account that were refused with a code, in their order.
@@ -255,6 +265,7 @@ impl World {
         if call.service == "rds"
             && let Some(answer) = databases::defer(self, call)
         {
+            databases::note(self, call, &answer, "");
             return answer;
         }
         let service = containers::before(self, call);
@@ -274,7 +285,10 @@ impl World {
             "acm" => certificates::colour(self, call, answer),
             "secretsmanager" => secrets::colour(self, call, answer),
             "tagging" => without_roles(answer),
-            "rds" => databases::colour(self, call, answer),
+            "rds" => {
+                databases::note(self, call, &answer, "");
+                databases::colour(self, call, answer)
+            }
             _ => answer,
         }
     }
@@ -288,7 +302,8 @@ impl World {
         let calls: Vec<Call> = due.iter().filter_map(|who| deferred.remove(who)).collect();
         drop(memory);
         for call in calls {
-            self.forward(&call);
+            let answer = self.forward(&call);
+            databases::note(self, &call, &answer, ": done");
         }
     }
 
