@@ -128,6 +128,20 @@ pub enum Unit {
     None,
 }
 
+impl Unit {
+    /// AWS's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Percent => "Percent",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+            Self::None => "None",
+        }
+    }
+}
+
 mod table;
 
 pub use table::METRICS;
