@@ -10,10 +10,12 @@ use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 
 use super::{
+    alarms::{alarm_model, alerts_model},
     aurora::aurora_model,
     checks::{self, Resolved},
     codes,
     decode::{self, Draft, NetworkDraft, Reading, Zones},
+    masked::{masked, seeming},
     model::*,
     node::{self, LARGEST_FILE},
     records::dns_model,
@@ -57,7 +59,7 @@ pub fn load(name: &str, bytes: &[u8]) -> Result<(Model, Report), Report> {
     let (draft, text, reading) = read(name, bytes)?;
     let mut problems = reading.problems;
     let resolved = checks::check(&draft, &mut problems);
-    let report = Report::new(name, text, problems);
+    let report = Report::new(name, &masked(text, &reading.masked), problems);
     if report.has_errors() { Err(report) } else { Ok((model(&draft, &resolved, text), report)) }
 }
 
@@ -87,7 +89,7 @@ fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Draft, &'a str, Reading), Re
         let problem = Problem::new(codes::FILE_NOT_UTF8, "the file is not UTF-8")
             .at(span, "the first byte that does not fit")
             .help("save it as UTF-8 in your editor");
-        Report::new(name, &text, vec![problem])
+        Report::new(name, &masked(&text, &seeming(&text)), vec![problem])
     })?;
     let (root, problems) = node::read(text);
     let mut reading = Reading { problems, ..Reading::default() };
@@ -96,7 +98,7 @@ fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Draft, &'a str, Reading), Re
             let draft = decode::decode(&root, &mut reading);
             Ok((draft, text, reading))
         }
-        None => Err(Report::new(name, text, reading.problems)),
+        None => Err(Report::new(name, &masked(text, &seeming(text)), reading.problems)),
     }
 }
 
@@ -126,7 +128,7 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
         aurora: IndexMap::new(),
         alarms: IndexMap::new(),
         alerts: None,
-        dashboard: false,
+        dashboard: draft.dashboard.as_ref().is_some_and(|dashboard| dashboard.value),
         services: IndexMap::new(),
         iam: Iam::default(),
         dns: None,
@@ -151,6 +153,12 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
     model.services = services.collect();
     model.iam = draft.iam.as_ref().map(|iam| iam_model(draft, iam)).unwrap_or_default();
     model.dns = draft.dns.as_ref().and_then(|dns| dns_model(draft, dns, &order));
+    for alarm in &draft.alarms {
+        if let Some(made) = alarm_model(draft, alarm, &resolved.table_names, &order) {
+            model.alarms.insert(alarm.key.value.clone(), made);
+        }
+    }
+    model.alerts = draft.alerts.as_ref().map(|alerts| alerts_model(draft, &alerts.value, &resolved.table_names));
     model
 }
 
