@@ -2,7 +2,7 @@
 use After::{Change, Later, Nothing, Refused, Stopped};
 use serde_json::{Value, json};
 
-use super::{databases, naming, serving};
+use super::{databases, naming, serving, watching};
 
 /// What a plan says after an edit.
 #[derive(Clone, Copy)]
@@ -70,7 +70,7 @@ pub fn always<const N: usize>(after: After, values: [Value; N]) -> [(Value, Afte
 
 pub fn cases() -> Vec<Case> {
     let data = [shared(), network(), tables(), capacity(), settings(), indexes(), members()];
-    data.into_iter().chain([databases::cases(), serving::cases(), naming::cases()]).flatten().collect()
+    data.into_iter().chain([databases::cases(), serving::cases(), naming::cases(), watching::cases()]).flatten().collect()
 }
 
 pub const GONE: Value = Value::Null;
