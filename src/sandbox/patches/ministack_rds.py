@@ -3,7 +3,7 @@ import itertools
 
 from ministack.services import rds
 
-NEEDED = """_clusters _instances _global_clusters _db_cluster_snapshots _subnet_groups _db_cluster_param_groups _resolve_cluster
+NEEDED = """_clusters _instances _instance_xml _subnet_groups _global_clusters _db_cluster_snapshots _db_cluster_param_groups _resolve_cluster
     _resolve_global_cluster _create_cluster_snapshot_internal _global_member_engine_version_conflict_error _tags _error _p"""
 for needed in NEEDED.split():
     if not hasattr(rds, needed):
@@ -100,6 +100,18 @@ def modify_global_cluster(original, params):
             if cluster:
                 cluster["DBClusterParameterGroup"] = f"default.{found['Engine']}{after}"
     return answer
+
+
+# --- An instance stands in a zone of its cluster's subnet group, and shows that group; MiniStack has all in the first zone. ---
+
+@stands_for(rds, "_instance_xml")
+def instance_xml(original, instance):
+    cluster = rds._resolve_cluster(instance["DBClusterIdentifier"]) if instance.get("DBClusterIdentifier") else None
+    group = rds._subnet_groups.get(cluster["DBSubnetGroup"]) if cluster else None
+    if not group or not group.get("Subnets"):
+        return original(instance)
+    zone = instance.setdefault("_zone", group["Subnets"][0]["SubnetAvailabilityZone"]["Name"])
+    return original({**instance, "DBSubnetGroup": group, "AvailabilityZone": zone})
 
 
 # --- A switch of the writer needs no replication here: nothing runs behind the clusters. ---
