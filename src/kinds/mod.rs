@@ -81,6 +81,9 @@ kinds! {
         scalable_target::ScalableTarget,
         scaling_policy::ScalingPolicy,
     }
+    cloudwatch {
+        metric_alarm::MetricAlarm,
+    }
 }
 
 #[cfg(test)]
