@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 
 use super::{
+    alarms::{alarm_model, alerts_model},
     aurora::aurora_model,
     checks::{self, Resolved},
     codes,
@@ -126,7 +127,7 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
         aurora: IndexMap::new(),
         alarms: IndexMap::new(),
         alerts: None,
-        dashboard: false,
+        dashboard: draft.dashboard.as_ref().is_some_and(|dashboard| dashboard.value),
         services: IndexMap::new(),
         iam: Iam::default(),
         dns: None,
@@ -151,6 +152,12 @@ fn model(draft: &Draft, resolved: &Resolved, text: &str) -> Model {
     model.services = services.collect();
     model.iam = draft.iam.as_ref().map(|iam| iam_model(draft, iam)).unwrap_or_default();
     model.dns = draft.dns.as_ref().and_then(|dns| dns_model(draft, dns, &order));
+    for alarm in &draft.alarms {
+        if let Some(made) = alarm_model(draft, alarm, &resolved.table_names, &order) {
+            model.alarms.insert(alarm.key.value.clone(), made);
+        }
+    }
+    model.alerts = draft.alerts.as_ref().map(|alerts| alerts_model(draft, &alerts.value, &resolved.table_names));
     model
 }
 

@@ -18,8 +18,40 @@ pub struct Metric {
     pub when: When,
     pub missing_data: MissingData,
     pub place: Place,
+    pub needs: Needs,
     /// What it tells, a sentence for the reader.
     pub about: &'static str,
+    /// The page of AWS's documentation that has it.
+    pub source: Source,
+}
+
+/// What the subject must have in a region, so that AWS has the metric there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    /// A service with a load balancer.
+    LoadBalancer,
+    /// `container_insights: true` of a service in the region: it is a setting of the cluster they share.
+    ContainerInsights,
+    /// A table with eventual consistency and at least two regions.
+    Replication,
+    /// A database with at least two regions.
+    SecondaryRegions,
+    /// As `SecondaryRegions`, and Aurora MySQL 2.12.0, 3.04.0 or later, or any Aurora PostgreSQL.
+    RpoLag,
+    /// A cluster with instances.
+    Instances,
+    /// A record with a health check.
+    HealthCheck,
+    /// A network that mrctl makes, with NAT gateways.
+    NatGateways,
+}
+
+/// A page of AWS's documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub title: &'static str,
+    pub url: &'static str,
 }
 
 /// What a metric is of: the key of the alarm that names it.
@@ -58,6 +90,8 @@ pub enum Dimension {
     ClusterName,
     ServiceName,
     TableName,
+    /// An operation of DynamoDB, which the alarm names.
+    Operation,
     ReceivingRegion,
     DbClusterIdentifier,
     HealthCheckId,
@@ -74,6 +108,7 @@ impl Dimension {
             Self::ClusterName => "ClusterName",
             Self::ServiceName => "ServiceName",
             Self::TableName => "TableName",
+            Self::Operation => "Operation",
             Self::ReceivingRegion => "ReceivingRegion",
             Self::DbClusterIdentifier => "DBClusterIdentifier",
             Self::HealthCheckId => "HealthCheckId",
@@ -93,17 +128,26 @@ pub enum Unit {
     None,
 }
 
-/// Every metric, in the order of `docs/alarms.md`.
-pub const METRICS: &[Metric] = &[Metric {
-    name: "target_5xx",
-    subject: Subject::Service,
-    namespace: "AWS/ApplicationELB",
-    aws_name: "HTTPCode_Target_5XX_Count",
-    dimensions: &[Dimension::LoadBalancer, Dimension::TargetGroup],
-    statistic: Statistic::Sum,
-    unit: Unit::Count,
-    when: When::Above,
-    missing_data: MissingData::NotBreaching,
-    place: Place::Region,
-    about: "Answers with a 5xx status that the tasks gave.",
-}];
+impl Unit {
+    /// AWS's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Percent => "Percent",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+            Self::None => "None",
+        }
+    }
+}
+
+mod table;
+
+pub use table::METRICS;
+
+/// A metric by its name in the file.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name)
+}

@@ -7,6 +7,7 @@
 //!
 //! No step stops at its first problem: a reader records what is wrong and goes on without the value, so a file with thirty mistakes
 //! is answered with thirty problems. Nothing here reads AWS or the environment.
+mod alarms;
 mod aurora;
 mod checks;
 mod codes;

@@ -11,7 +11,8 @@ mod aurora;
 mod dns;
 mod service;
 
-pub use alarms::{Alarm, AlarmMember, Alerts, CustomMetric, MissingData, Statistic, Watches, When};
+pub(in crate::topology) use alarms::placements;
+pub use alarms::{Alarm, AlarmMember, Alerts, CustomMetric, MissingData, Placement, PlacementOf, Statistic, Watches, When, composite_rule};
 pub use aurora::{Aurora, AuroraCapacity, AuroraEncryption, AuroraEngine, AuroraMember, OnDestroy, UsesAurora};
 pub use dns::{
     AlarmCheck, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, InsufficientData, Location, RecordMember,

@@ -3,7 +3,10 @@ use indexmap::IndexMap;
 
 use super::{
     decode::{DnsDraft, Draft, HealthCheckDraft, Policy, RecordDraft, ServiceDraft},
-    model::{Certificate, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember, Routing},
+    model::{
+        AlarmCheck, Certificate, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, InsufficientData, Location,
+        RecordMember, Routing,
+    },
     services,
 };
 use crate::resource::Region;
@@ -91,6 +94,11 @@ fn member(draft: &Draft, record: &RecordDraft, service: &ServiceDraft, region: &
 }
 
 fn health_check(draft: &Draft, check: &HealthCheckDraft, service: &ServiceDraft, region: &str) -> HealthCheck {
+    if let Some(alarm) = &check.from_alarm {
+        // While nothing is known nothing is changed: silence takes no region out, and brings none back.
+        let insufficient_data = check.insufficient_data.as_ref().map_or(InsufficientData::LastKnownStatus, |given| given.value);
+        return HealthCheck::Alarm(AlarmCheck { alarm: alarm.value.clone(), insufficient_data });
+    }
     let certificate = services::certificate(draft, service, region);
     let protocol = protocol(check, &certificate);
     let path = || check.path.as_ref().map_or_else(|| services::health_path(service.member_in(region)), |path| path.value.clone());

@@ -2,14 +2,14 @@
 use std::time::Duration;
 
 use super::{
-    Block, HEALTH_CHECK_TYPES, POLICIES, Place, Reading,
+    Block, HEALTH_CHECK_TYPES, INSUFFICIENT_DATA, POLICIES, Place, Reading,
     per_region::{Whose, per_region},
 };
 use crate::topology::{
     codes,
-    model::HealthCheckProtocol,
+    model::{HealthCheckProtocol, InsufficientData},
     node::{Entry, Value},
-    report::{At, Problem, Span},
+    report::{At, Span},
 };
 
 /// What the members of a record share, or what names its regions itself.
@@ -71,6 +71,9 @@ pub struct HealthCheckDraft {
     pub path: Option<At<String>>,
     pub interval: Option<At<Duration>>,
     pub failure_threshold: Option<At<u64>>,
+    /// The key of an alarm that is followed instead of asking.
+    pub from_alarm: Option<At<String>>,
+    pub insufficient_data: Option<At<InsufficientData>>,
 }
 
 pub fn dns(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<DnsDraft> {
@@ -146,21 +149,14 @@ fn by_region<T>(
 
 fn health_check(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<HealthCheckDraft> {
     let mut block = reading.block(place, path, "record_health_check")?;
-    for key in ["from_alarm", "insufficient_data"] {
-        if let Some(entry) = block.entry(reading, key).filter(|entry| !entry.value.is_null()) {
-            reading.problems.push(
-                Problem::new(codes::RECORD_NOT_BUILT, format!("`{key}` is not built yet in this version"))
-                    .at(entry.key.span, "not built yet")
-                    .help("let Route 53 ask the load balancer: `health_check: { type: auto, path: /health }`"),
-            );
-        }
-    }
     let draft = HealthCheckDraft {
         key: place.key,
         protocol: block.optional(reading, "type", |r, place, path| r.choice(place, path, HEALTH_CHECK_TYPES)),
         path: block.optional(reading, "path", |r, place, path| r.text(place, path)),
         interval: block.optional(reading, "interval", |r, place, path| r.duration(place, path)),
         failure_threshold: block.optional(reading, "failure_threshold", |r, place, path| r.whole_number(place, path)),
+        from_alarm: block.optional(reading, "from_alarm", |r, place, path| r.text(place, path)),
+        insufficient_data: block.optional(reading, "insufficient_data", |r, place, path| r.choice(place, path, INSUFFICIENT_DATA)),
     };
     block.finish(reading);
     Some(draft)

@@ -1,6 +1,7 @@
 //! The tree of nodes becomes a [`Draft`]: typed values with spans, not yet checked against each other.
 //!
 //! Whatever could not be read is absent from the draft and stands in the problems instead.
+mod alarms;
 mod aurora;
 mod billing;
 mod dns;
@@ -16,6 +17,7 @@ mod table;
 
 use std::time::Duration;
 
+pub use alarms::{AlarmDraft, AlarmMemberDraft, AlertsDraft, SUBJECTS, ThresholdDraft, ThresholdUnit};
 pub use aurora::{AuroraDraft, AuroraEncryptionDraft, AuroraMemberDraft, ServerlessDraft, UsesAuroraDraft};
 pub use billing::{BillingDraft, ScalingDraft};
 pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft};
@@ -32,7 +34,8 @@ use crate::topology::{
     codes,
     model::{
         Access, Architecture, AttributeType, AuroraEncryption, AuroraEngine, Certificate, Consistency, Encryption, HealthCheckProtocol,
-        LoadBalancer, NatGateways, OnDestroy, Peering, Projection, Stream, TableClass, Writes,
+        InsufficientData, LoadBalancer, MissingData, NatGateways, OnDestroy, Peering, Projection, Statistic, Stream, TableClass, When,
+        Writes,
     },
     node::Node,
     report::{At, Problem, Span},
@@ -74,8 +77,29 @@ pub const HEALTH_CHECK_TYPES: &[(&str, Option<HealthCheckProtocol>)] = &[
     ("tcp", Some(HealthCheckProtocol::Tcp)),
 ];
 
+pub const INSUFFICIENT_DATA: &[(&str, InsufficientData)] = &[
+    ("healthy", InsufficientData::Healthy),
+    ("unhealthy", InsufficientData::Unhealthy),
+    ("last_known_status", InsufficientData::LastKnownStatus),
+];
+pub const WHENS: &[(&str, When)] = &[("above", When::Above), ("below", When::Below)];
+pub const MISSING_DATA: &[(&str, MissingData)] = &[
+    ("not_breaching", MissingData::NotBreaching),
+    ("breaching", MissingData::Breaching),
+    ("ignore", MissingData::Ignore),
+    ("missing", MissingData::Missing),
+];
+/// The words of `statistic`; a percentile is the other way to write it.
+pub const STATISTICS: &[(&str, Statistic)] = &[
+    ("average", Statistic::Average),
+    ("sum", Statistic::Sum),
+    ("minimum", Statistic::Minimum),
+    ("maximum", Statistic::Maximum),
+    ("sample_count", Statistic::SampleCount),
+];
+
 /// Sections of the format that this version does not build.
-pub const SECTIONS_NOT_BUILT: [&str; 4] = ["alarms", "alerts", "dashboard", "ignore"];
+pub const SECTIONS_NOT_BUILT: [&str; 1] = ["ignore"];
 
 /// The file as far as it could be read.
 #[derive(Default)]
@@ -93,6 +117,10 @@ pub struct Draft {
     pub services: Vec<ServiceDraft>,
     pub iam: Option<IamDraft>,
     pub dns: Option<DnsDraft>,
+    pub alarms: Vec<AlarmDraft>,
+    /// The span is that of the key.
+    pub alerts: Option<At<AlertsDraft>>,
+    pub dashboard: Option<At<bool>>,
     pub rollout: RolloutDraft,
 }
 
@@ -144,6 +172,9 @@ pub fn decode(root: &Node, reading: &mut Reading) -> Draft {
     draft.services = block.optional(reading, "services", service::services).unwrap_or_default();
     draft.iam = block.optional(reading, "iam", iam::iam);
     draft.dns = block.optional(reading, "dns", dns::dns);
+    draft.alarms = block.optional(reading, "alarms", alarms::alarms).unwrap_or_default();
+    draft.alerts = block.optional(reading, "alerts", alarms::alerts);
+    draft.dashboard = block.optional(reading, "dashboard", |r, place, path| r.boolean(place, path));
     draft.rollout = block.optional(reading, "rollout", rollout).unwrap_or_default();
     for section in SECTIONS_NOT_BUILT {
         if let Some(entry) = block.entry(reading, section) {
