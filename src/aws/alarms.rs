@@ -103,23 +103,25 @@ fn are_as_wanted(cx: &Cx, name: &str, tags: &Tags) -> bool {
 ///
 /// # Errors
 /// What AWS refused.
-pub async fn marks_of(cx: &Cx, kind: &str, alarms: &[(String, String)]) -> Result<Vec<Option<Marks>>, Fault> {
+pub async fn marks_of(cx: &Cx, kind: &str, alarms: Vec<(String, String)>) -> Result<Vec<Option<Marks>>, Fault> {
     if alarms.is_empty() {
         return Ok(Vec::new());
     }
     // Without the index every alarm is asked: it is only quicker.
     let index = tagged(cx, cx.region()?).await.ok();
-    let asked = iter(alarms.iter().map(|(name, arn)| {
-        let line = index.iter().flat_map(|index| index.iter()).find(|line| line.arn == *arn);
-        let believed = line.filter(|line| addr_of(cx, kind, &line.marks).is_some() && are_as_wanted(cx, name, &line.marks.tags));
-        async move {
-            match believed {
-                Some(line) => Ok(Some(line.marks.clone())),
-                None => marks(cx, arn).await,
-            }
+    let mut asked = Vec::new();
+    for (name, arn) in alarms {
+        let line = index.iter().flat_map(|index| index.iter()).find(|line| line.arn == arn);
+        let believed = line.filter(|line| addr_of(cx, kind, &line.marks).is_some() && are_as_wanted(cx, &name, &line.marks.tags));
+        asked.push((arn, believed.map(|line| line.marks.clone())));
+    }
+    let asked = asked.into_iter().map(|(arn, believed)| async move {
+        match believed {
+            Some(believed) => Ok(Some(believed)),
+            None => marks(cx, &arn).await,
         }
-    }));
-    asked.buffered(SIDE_BY_SIDE).try_collect().await
+    });
+    iter(asked).buffered(SIDE_BY_SIDE).try_collect().await
 }
 
 /// Refuses to write over an alarm, or to remove one, that does not carry this stack's mark for that address any more: others may

@@ -19,7 +19,7 @@ use crate::{
     aws::dns::HOME,
     resource::{Facts, Given, Output, Ref, Region, Scope},
     topology::{
-        Alarm, AlarmMember, CustomMetric, Model, Watches,
+        AlarmMember, CustomMetric, Model, PlacementOf, Watches,
         metrics::{Dimension, METRICS, Metric, Place},
     },
 };
@@ -27,35 +27,15 @@ use crate::{
 /// By AWS's name of the dimension.
 pub(super) type Dimensions = BTreeMap<String, Given>;
 
-/// What one of several alarms of a region on the same subject is of.
-#[derive(Clone, Debug)]
-pub(super) enum Beside {
-    Nothing,
-    /// The region that receives what this one replicates.
-    Receiving(Region),
-    /// A NAT gateway.
-    Gateway(String),
-}
-
-impl Beside {
-    /// What follows the key of the alarm in its name.
-    fn suffix(&self) -> Option<String> {
-        match self {
-            Self::Nothing => None,
-            Self::Receiving(region) => Some(region.to_string()),
-            // `nat-1` is the first.
-            Self::Gateway(name) => Some(name.rsplit('-').next().unwrap_or(name).to_owned()),
-        }
-    }
-}
-
 /// One alarm that the topology wants.
 #[derive(Debug)]
 pub(super) struct Placed<'a> {
     /// Where it stands.
     pub region: Region,
     /// The region whose part of the subject it watches.
-    pub of: &'a Region,
+    pub of: Region,
+    /// The key in the file.
+    pub key: &'a str,
     /// Its name in its address.
     pub name: String,
     pub watches: &'a Watches,
@@ -71,31 +51,39 @@ pub(super) fn home(place: Place, of: &Region) -> Region {
     }
 }
 
-/// What there is one alarm of, and one line in a chart, in a region.
-pub(super) fn parts(model: &Model, facts: &Facts, place: Place, key: &str, of: &Region) -> Vec<Beside> {
+/// What there is one line of in a chart of a region, as there is one alarm.
+pub(super) fn parts(model: &Model, facts: &Facts, place: Place, key: &str, of: &Region) -> Vec<PlacementOf> {
     match place {
-        Place::Region | Place::UsEast1 => vec![Beside::Nothing],
+        Place::Region | Place::UsEast1 => vec![PlacementOf::Region],
         Place::Pairs => {
             let members = model.tables.get(key).into_iter().flat_map(|table| table.members.keys());
-            members.filter(|region| *region != of).cloned().map(Beside::Receiving).collect()
+            members.filter(|region| *region != of).cloned().map(PlacementOf::Receiving).collect()
         }
-        Place::NatGateways => nat_gateway::names_in(model, of, facts).into_iter().map(Beside::Gateway).collect(),
+        Place::NatGateways => gateways(model, of, facts).into_iter().map(PlacementOf::NatGateway).collect(),
     }
 }
 
-/// The dimensions of a metric of the table, for a subject in a region.
-pub(super) fn dimensions(metric: &Metric, key: &str, of: &Region, beside: &Beside) -> Dimensions {
+/// The numbers of the NAT gateways of a region.
+fn gateways(model: &Model, region: &Region, facts: &Facts) -> Vec<usize> {
+    let number = |name: String| name.rsplit('-').next()?.parse().ok();
+    nat_gateway::names_in(model, region, facts).into_iter().filter_map(number).collect()
+}
+
+/// The dimensions of a metric of the table, for a subject in a region. `operation`: that of DynamoDB which the metric is of.
+pub(super) fn dimensions(metric: &Metric, key: &str, operation: Option<&str>, of: &Region, part: &PlacementOf) -> Dimensions {
     let scope = Scope::from(of);
-    let value = |dimension: Dimension| match (dimension, beside) {
+    let value = |dimension: Dimension| match (dimension, part) {
         (Dimension::LoadBalancer, _) => by::<LoadBalancerDimension>(&scope, key),
         (Dimension::TargetGroup, _) => by::<TargetGroupDimension>(&scope, key),
         (Dimension::ClusterName, _) => by::<ClusterName>(&scope, cluster::MAIN),
         (Dimension::ServiceName, _) => by::<ServiceName>(&scope, key),
         (Dimension::TableName, _) => by::<TableName>(&scope, key),
+        (Dimension::Operation, _) => Given::Text(operation.unwrap_or_default().to_owned()),
         (Dimension::DbClusterIdentifier, _) => by::<ClusterId>(&scope, key),
         (Dimension::HealthCheckId, _) => by::<HealthCheckId>(&Scope::Global, &health_check::name_of(key, of)),
-        (Dimension::ReceivingRegion, Beside::Receiving(region)) => Given::Text(region.to_string()),
-        (Dimension::NatGatewayId, Beside::Gateway(name)) => by::<NatGatewayId>(&scope, name),
+        (Dimension::ReceivingRegion, PlacementOf::Receiving(region)) => Given::Text(region.to_string()),
+        (Dimension::NatGatewayId, PlacementOf::NatGateway(number)) => by::<NatGatewayId>(&scope, &format!("nat-{number}")),
+        // A metric with one of these is placed so (a test of the table holds it to that).
         (Dimension::ReceivingRegion | Dimension::NatGatewayId, _) => Given::Text(String::new()),
     };
     metric.dimensions.iter().map(|dimension| (dimension.as_str().to_owned(), value(*dimension))).collect()
@@ -105,46 +93,26 @@ fn by<T: Output>(scope: &Scope, name: &str) -> Given {
     Given::by(Ref::<T>::to(scope, name))
 }
 
-/// The dimensions of a metric that the application sends itself, in a region.
-fn custom(model: &Model, facts: &Facts, metric: &CustomMetric, of: &Region) -> Dimensions {
-    let close = |text: &String| facts.with_account(&text.replace("{region}", of.as_str()).replace("{stack}", &model.stack));
-    metric.dimensions.iter().map(|(name, value)| (name.clone(), Given::Text(close(value)))).collect()
-}
-
 /// Every alarm that the topology wants, in the order of the file.
 pub(super) fn placed<'a>(model: &'a Model, facts: &Facts) -> Vec<Placed<'a>> {
     let mut all = Vec::new();
     for (key, alarm) in &model.alarms {
-        for (of, member) in &alarm.members {
-            all.extend(placed_in(model, facts, key, alarm, of, member));
+        for at in alarm.placements(key, model, |region| gateways(model, region, facts)) {
+            let Some(member) = alarm.members.get(&at.watched) else { continue };
+            let dimensions = match &alarm.watches {
+                Watches::Custom(metric) => words(facts, metric, &at.watched),
+                Watches::Named { metric, key, operation } => dimensions(metric, key, operation.as_deref(), &at.watched, &at.of),
+            };
+            let (region, of, name) = (at.stands, at.watched, at.name);
+            all.push(Placed { region, of, key, name, watches: &alarm.watches, member, dimensions });
         }
     }
     all
 }
 
-fn placed_in<'a>(
-    model: &Model,
-    facts: &Facts,
-    key: &str,
-    alarm: &'a Alarm,
-    of: &'a Region,
-    member: &'a AlarmMember,
-) -> Vec<Placed<'a>> {
-    let watches = &alarm.watches;
-    let (metric, subject) = match watches {
-        Watches::Custom(metric) => {
-            let dimensions = custom(model, facts, metric, of);
-            return vec![Placed { region: of.clone(), of, name: key.to_owned(), watches, member, dimensions }];
-        }
-        Watches::Named { metric, key } => (metric, key),
-    };
-    let one = |beside: Beside| {
-        let suffix = beside.suffix().or_else(|| (metric.place == Place::UsEast1).then(|| of.to_string()));
-        let name = suffix.map_or_else(|| key.to_owned(), |suffix| format!("{key}-{suffix}"));
-        let dimensions = dimensions(metric, subject, of, &beside);
-        Placed { region: home(metric.place, of), of, name, watches, member, dimensions }
-    };
-    parts(model, facts, metric.place, subject, of).into_iter().map(one).collect()
+/// The dimensions of a metric that the application sends itself, in a region.
+fn words(facts: &Facts, metric: &CustomMetric, of: &Region) -> Dimensions {
+    metric.dimensions_in(of).into_iter().map(|(name, value)| (name, Given::Text(facts.with_account(&value)))).collect()
 }
 
 /// Dimensions as they were found: those of a metric of the table are references, so that an alarm or a chart is seen to hang on

@@ -58,6 +58,7 @@ pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered
     build.drains(rollout, &mut ordered);
     build.once_gone();
     build.waves(rollout, &mut ordered);
+    build.followers();
     build.check()?;
     ordered.graph = build.finish();
     Ok(ordered)

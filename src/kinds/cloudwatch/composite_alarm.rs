@@ -19,7 +19,7 @@ use crate::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Ref, Region, Scope, Status, Tags, Unordered, Verb,
         Want,
     },
-    topology::Model,
+    topology::{Model, composite_rule},
 };
 
 outputs! { "cloudwatch.composite_alarm":
@@ -53,11 +53,6 @@ const PUT: &str = "cloudwatch:PutCompositeAlarm";
 /// Between two alarms of a rule.
 const OR: &str = " OR ";
 
-/// The rule over alarms by name; in AWS's form, with quotes (CloudWatch API reference, "PutCompositeAlarm").
-fn rule(names: &[String]) -> String {
-    names.iter().map(|name| format!("ALARM(\"{name}\")")).collect::<Vec<_>>().join(OR)
-}
-
 /// The names in a rule of that form; nothing of any other.
 fn names_in(rule: &str) -> Option<Vec<String>> {
     let name = |part: &str| {
@@ -75,7 +70,7 @@ fn names_in(rule: &str) -> Option<Vec<String>> {
 fn wanted(model: &Model, facts: &Facts) -> Vec<(Region, Vec<String>)> {
     let placed = placed(model, facts);
     let here = |region: &Region| {
-        placed.iter().filter(|alarm| alarm.region == *region && alarm.of == region).map(|alarm| alarm.name.clone()).collect::<Vec<_>>()
+        placed.iter().filter(|alarm| alarm.region == *region && alarm.of == *region).map(|alarm| alarm.name.clone()).collect::<Vec<_>>()
     };
     model.regions.keys().map(|region| (region.clone(), here(region))).filter(|(_, names)| !names.is_empty()).collect()
 }
@@ -104,7 +99,13 @@ async fn put(cx: &Cx, want: &Want<Spec>) -> Result<(), Fault> {
     let spec = &want.spec;
     let mut names: Vec<String> = spec.any_of.0.iter().map(|name| name.get().map(str::to_owned)).collect::<Result<_, _>>()?;
     names.sort_unstable();
-    let ask = cx.fleet.region(cx.region()?).cloudwatch.put_composite_alarm().alarm_name(&spec.name).alarm_rule(rule(&names));
+    let ask = cx
+        .fleet
+        .region(cx.region()?)
+        .cloudwatch
+        .put_composite_alarm()
+        .alarm_name(&spec.name)
+        .alarm_rule(composite_rule(names.iter().map(String::as_str)));
     let ask = ask.alarm_description(&spec.description).set_tags(Some(to_send(cx, &want.addr, &spec.tags)));
     match ask.send().await.map_err(fault(PUT)) {
         Ok(_) => Ok(()),
@@ -127,9 +128,10 @@ impl CompositeAlarm {
             .map(|alarm| (alarm.alarm_name().unwrap_or_default().to_owned(), alarm.alarm_arn().unwrap_or_default().to_owned()))
             .collect();
         let region = cx.region()?;
-        let is_wanted = |id: &str| id == name(&cx.owner.stack, REGION) && cx.model.alarms.values().any(|one| one.members.contains_key(region));
+        let is_wanted =
+            |id: &str| id == name(&cx.owner.stack, REGION) && cx.model.alarms.values().any(|one| one.members.contains_key(region));
         let mut all = Vec::new();
-        for (alarm, marks) in seen.iter().zip(marks_of(cx, Self::NAME, &ids).await?) {
+        for (alarm, marks) in seen.iter().zip(marks_of(cx, Self::NAME, ids).await?) {
             let (Some(marks), Some(id)) = (marks, alarm.alarm_name()) else { continue };
             let marked = addr_of(cx, Self::NAME, &marks);
             let wanted_at = is_wanted(id).then(|| Addr::regional(region, Self::NAME, REGION));
@@ -227,8 +229,8 @@ mod tests {
     #[test]
     fn a_rule_reads_as_it_was_written_and_any_other_does_not() {
         let names = ["shop-a".to_owned(), "shop-b-eu-west-1".to_owned()];
-        assert_eq!(rule(&names), "ALARM(\"shop-a\") OR ALARM(\"shop-b-eu-west-1\")");
-        assert_eq!(names_in(&rule(&names)), Some(names.to_vec()));
+        assert_eq!(composite_rule(names.iter().map(String::as_str)), "ALARM(\"shop-a\") OR ALARM(\"shop-b-eu-west-1\")");
+        assert_eq!(names_in(&composite_rule(names.iter().map(String::as_str))), Some(names.to_vec()));
         let arn = "ALARM(arn:aws:cloudwatch:eu-west-1:123456789012:alarm:shop-a)";
         assert_eq!(names_in(arn), Some(vec!["shop-a".to_owned()]));
         for other in ["", "TRUE", "ALARM(\"a\") AND ALARM(\"b\")", "NOT ALARM(\"a\")", "(ALARM(\"a\") OR OK(\"b\"))", "OK(\"a\")"] {

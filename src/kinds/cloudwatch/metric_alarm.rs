@@ -21,8 +21,7 @@ use crate::{
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Given, Kind, Life, Outputs, Patience, Posture, Ref, Scope, Status, Tags, Unmanaged,
-        Unordered, Verb, Want,
-        owner::Marks,
+        Unordered, Verb, Want, owner::Marks,
     },
     topology::{MissingData, Model, Statistic, Watches, When, metrics::Subject},
 };
@@ -131,7 +130,7 @@ const fn hint(subject: Option<Subject>) -> &'static str {
 fn description(model: &Model, placed: &Placed<'_>) -> String {
     const LONGEST: usize = 1024;
     let (about, whose, subject) = match placed.watches {
-        Watches::Named { metric, key } => {
+        Watches::Named { metric, key, .. } => {
             let whose = match metric.subject {
                 Subject::Service => format!("service {key}"),
                 Subject::Table => format!("table {key}"),
@@ -290,7 +289,7 @@ impl MetricAlarm {
             .map(|alarm| (alarm.alarm_name().unwrap_or_default().to_owned(), alarm.alarm_arn().unwrap_or_default().to_owned()))
             .collect();
         let mut all = Vec::new();
-        for (alarm, marks) in seen.iter().zip(marks_of(cx, Self::NAME, &ids).await?) {
+        for (alarm, marks) in seen.iter().zip(marks_of(cx, Self::NAME, ids).await?) {
             let (Some(marks), Some(id)) = (marks, alarm.alarm_name()) else { continue };
             let marked = addr_of(cx, Self::NAME, &marks);
             let (Some(addr), ours) = (marked.clone().or_else(|| wanted_at(cx, id)), marked.is_some()) else { continue };

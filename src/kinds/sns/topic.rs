@@ -24,7 +24,8 @@ pub struct Topic;
 impl Kind for Topic {
     type Spec = Spec;
     const NAME: &'static str = "sns.topic";
-    const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[(Verb::Observe, &["sns:ListTopics"]), (Verb::Create, &["sns:CreateTopic"]), (Verb::Delete, &["sns:DeleteTopic"])];
+    const PERMISSIONS: &'static [(Verb, &'static [&'static str])] =
+        &[(Verb::Observe, &["sns:ListTopics"]), (Verb::Create, &["sns:CreateTopic"]), (Verb::Delete, &["sns:DeleteTopic"])];
 
     fn desired(&self, _: &Model, _: &Facts) -> Vec<Want<Spec>> {
         Vec::new()
