@@ -43,6 +43,8 @@ pub enum Needs {
     Instances,
     /// A record with a health check.
     HealthCheck,
+    /// A record with a health check that asks.
+    HealthCheckers,
     /// A network that mrctl makes, with NAT gateways.
     NatGateways,
 }
@@ -116,6 +118,37 @@ impl Dimension {
         }
     }
 }
+
+/// CloudWatch's units (CloudWatch API reference, MetricDatum).
+pub const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
 
 /// In what a metric is counted, as AWS publishes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The JSON schema of the topology: what lets an editor complete and underline it.
 //!
 //! Every block is a definition named as the readers name it; a test holds the keys of both together.
+mod alarms;
 mod aurora;
 mod dns;
 mod services;
@@ -20,6 +21,7 @@ pub fn schema() -> Value {
     let mut definitions = services::definitions();
     definitions.append(&mut aurora::definitions());
     definitions.append(&mut dns::definitions());
+    definitions.append(&mut alarms::definitions());
     if let Value::Object(mut others) = json!({
             "objectives": objectives(),
             "region": region(),
@@ -119,6 +121,14 @@ fn topology() -> Map<String, Value> {
         },
         "iam": reference("iam", "What all roles have in common."),
         "dns": reference("dns", "Names that lead clients to the regions."),
+        "alarms": {
+            "description": "What is watched, by key.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$", "not": { "const": "region" } },
+            "additionalProperties": { "$ref": "#/$defs/alarm" },
+        },
+        "alerts": reference("alerts", "Who is told of alarms."),
+        "dashboard": { "description": "A CloudWatch dashboard with all regions side by side.", "type": "boolean", "default": false },
         "rollout": reference("rollout", "How changes go from region to region."),
     });
     if let Some(properties) = properties.as_object_mut() {

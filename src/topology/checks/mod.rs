@@ -1,4 +1,10 @@
 //! What must be true of a draft beyond the type of each value: a file a theme.
+mod alarm_custom;
+mod alarm_metrics;
+mod alarm_names;
+mod alarm_settings;
+mod alarms;
+mod alerts;
 mod aurora;
 mod aurora_engine;
 mod aurora_members;
@@ -8,6 +14,7 @@ mod general;
 mod iam;
 mod network;
 mod own_keys;
+mod record_alarms;
 mod record_health_check;
 mod record_routing;
 mod regions;
@@ -44,6 +51,8 @@ pub fn check(draft: &Draft, problems: &mut Vec<Problem>) -> Resolved {
     services::services(draft, &table_names, problems);
     iam::iam(draft, problems);
     dns::dns(draft, problems);
+    alarms::alarms(draft, &table_names, problems);
+    alerts::alerts(draft, &table_names, problems);
     regions::rollout(draft, problems);
     Resolved { table_names, tags }
 }

@@ -1,5 +1,9 @@
-//! The health checks of a record: what Route 53 asks, and whether the answer would mean anything.
-use super::{service_load_balancers::is_path, service_tasks::within};
+//! The health checks of a record: what Route 53 asks or follows, and whether the answer would mean anything.
+use super::{
+    record_alarms::{either, follows},
+    service_load_balancers::is_path,
+    service_tasks::within,
+};
 use crate::topology::{
     codes,
     decode::{Draft, HealthCheckDraft, RecordDraft},
@@ -19,6 +23,10 @@ pub fn health_checks(draft: &Draft, record: &RecordDraft, problems: &mut Vec<Pro
     for region in region_codes(draft, record) {
         let Some(check) = record.health_check_in(region) else { continue };
         values(check, problems);
+        if check.from_alarm_present {
+            check.from_alarm.iter().for_each(|alarm| follows(draft, alarm, region, problems));
+            continue;
+        }
         // A service without a load balancer has nothing that could be asked, which is reported with the record.
         if load_balancer(service.member_in(region)) == LoadBalancer::None {
             continue;
@@ -45,6 +53,7 @@ pub fn health_checks(draft: &Draft, record: &RecordDraft, problems: &mut Vec<Pro
 
 fn values(check: &HealthCheckDraft, problems: &mut Vec<Problem>) {
     let code = codes::RECORD_HEALTH_CHECK;
+    either(check, problems);
     if let Some(path) = &check.path {
         let is_tcp = check.protocol.as_ref().filter(|protocol| protocol.value == Some(HealthCheckProtocol::Tcp));
         if let Some(tcp) = is_tcp {

@@ -138,13 +138,17 @@ pub fn well_formed(text: &str) -> bool {
     }
 }
 
-fn partition(region: &str) -> &'static str {
+/// The partition with most regions.
+pub const COMMERCIAL: &str = "commercial";
+
+/// The partition of a region.
+pub fn partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "China"
     } else if region.starts_with("us-gov-") {
         "GovCloud"
     } else {
-        "commercial"
+        COMMERCIAL
     }
 }
 

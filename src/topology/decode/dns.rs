@@ -73,6 +73,8 @@ pub struct HealthCheckDraft {
     pub failure_threshold: Option<At<u64>>,
     /// The key of an alarm that is followed instead of asking.
     pub from_alarm: Option<At<String>>,
+    /// There, but perhaps unreadable.
+    pub from_alarm_present: bool,
     pub insufficient_data: Option<At<InsufficientData>>,
 }
 
@@ -155,6 +157,7 @@ fn health_check(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<H
         path: block.optional(reading, "path", |r, place, path| r.text(place, path)),
         interval: block.optional(reading, "interval", |r, place, path| r.duration(place, path)),
         failure_threshold: block.optional(reading, "failure_threshold", |r, place, path| r.whole_number(place, path)),
+        from_alarm_present: block.entry(reading, "from_alarm").is_some_and(|entry| !entry.value.is_null()),
         from_alarm: block.optional(reading, "from_alarm", |r, place, path| r.text(place, path)),
         insufficient_data: block.optional(reading, "insufficient_data", |r, place, path| r.choice(place, path, INSUFFICIENT_DATA)),
     };

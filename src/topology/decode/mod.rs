@@ -17,7 +17,7 @@ mod table;
 
 use std::time::Duration;
 
-pub use alarms::{AlarmDraft, AlarmMemberDraft, AlertsDraft, SUBJECTS, ThresholdDraft, ThresholdUnit};
+pub use alarms::{AlarmDraft, AlarmMemberDraft, AlertsDraft, SUBJECTS, ThresholdUnit};
 pub use aurora::{AuroraDraft, AuroraEncryptionDraft, AuroraMemberDraft, ServerlessDraft, UsesAuroraDraft};
 pub use billing::{BillingDraft, ScalingDraft};
 pub use dns::{DnsDraft, HealthCheckDraft, Policy, RecordDraft};

@@ -236,7 +236,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "consumed_write_capacity",
         aws_name: "ConsumedWriteCapacityUnits",
-        about: "Write capacity units that were used in the period, in all of its seconds together, replicated writes included.",
+        about: "Write capacity units that were used in the period, in all of its seconds together.",
         ..TABLE
     },
     Metric {
@@ -291,6 +291,7 @@ pub const METRICS: &[Metric] = &[
         aws_name: "HealthCheckPercentageHealthy",
         statistic: Statistic::Average,
         unit: Unit::Percent,
+        needs: Needs::HealthCheckers,
         about: "The part of Route 53's checkers that find the record's region healthy.",
         ..HEALTH_CHECK
     },

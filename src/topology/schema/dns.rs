@@ -1,8 +1,8 @@
 //! The section `dns`.
 use serde_json::{Map, Value, json};
 
-use super::{REGION, block, duration, not_built, region_list, services::number, words};
-use crate::topology::decode::{HEALTH_CHECK_TYPES, POLICIES};
+use super::{REGION, block, duration, region_list, services::number, words};
+use crate::topology::decode::{HEALTH_CHECK_TYPES, INSUFFICIENT_DATA, POLICIES};
 
 const NAME: &str = "^(\\*\\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.?$";
 
@@ -40,13 +40,13 @@ pub fn definitions() -> Map<String, Value> {
             "per_region": by_region("What differs in a region of the record.", in_region),
         })),
         "record_in_region": block("What differs in one region; null restores the default.", &[], json!({ "health_check": check })),
-        "record_health_check": block("What Route 53 asks the load balancer of a region.", &[], json!({
+        "record_health_check": block("What Route 53 asks the load balancer of a region, or the alarm it follows.", &[], json!({
             "type": { "description": "`auto` is HTTPS when there is a certificate, else HTTP.", "enum": words(HEALTH_CHECK_TYPES), "default": "auto" },
             "path": { "description": "What is asked for; by default what the load balancer asks the tasks for.", "type": ["string", "null"], "pattern": "^/[!-~]*$", "maxLength": 255 },
             "interval": duration("Between two questions of one checker: 10s or 30s.", Some("10s")),
             "failure_threshold": number("Bad answers in a row until the region counts as unhealthy.", 1, 10, Some(3)),
-            "from_alarm": not_built(),
-            "insufficient_data": not_built(),
+            "from_alarm": { "description": "The key of an alarm that Route 53 follows instead of asking.", "type": ["string", "null"], "minLength": 1 },
+            "insufficient_data": { "description": "How the check stands while the alarm has too little data.", "enum": words(INSUFFICIENT_DATA), "default": "last_known_status" },
         })),
     });
     match definitions {
