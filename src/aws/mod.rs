@@ -7,6 +7,7 @@ pub mod autoscaling;
 pub mod certificates;
 mod connect;
 pub mod containers;
+pub mod dashboards;
 pub mod databases;
 pub mod deployments;
 pub mod dns;

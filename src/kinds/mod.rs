@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::resource::{Erased, Kinds};
 
+mod body;
+mod layout;
 mod watching;
 mod wiring;
 
@@ -88,6 +90,7 @@ kinds! {
     cloudwatch {
         metric_alarm::MetricAlarm,
         composite_alarm::CompositeAlarm,
+        dashboard::Dashboard,
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) fn placed<'a>(model: &'a Model, facts: &Facts) -> Vec<Placed<'a>> {
 }
 
 /// The dimensions of a metric that the application sends itself, in a region.
-fn words(facts: &Facts, metric: &CustomMetric, of: &Region) -> Dimensions {
+pub(super) fn words(facts: &Facts, metric: &CustomMetric, of: &Region) -> Dimensions {
     metric.dimensions_in(of).into_iter().map(|(name, value)| (name, Given::Text(facts.with_account(&value)))).collect()
 }
 

@@ -75,6 +75,11 @@ fn wanted(model: &Model, facts: &Facts) -> Vec<(Region, Vec<String>)> {
     model.regions.keys().map(|region| (region.clone(), here(region))).filter(|(_, names)| !names.is_empty()).collect()
 }
 
+/// The regions that have one.
+pub(in crate::kinds) fn regions(model: &Model, facts: &Facts) -> Vec<Region> {
+    wanted(model, facts).into_iter().map(|(region, _)| region).collect()
+}
+
 fn outputs_of(alarm: &types::CompositeAlarm) -> Outputs {
     Outputs::of::<CompositeAlarmArn>(alarm.alarm_arn().unwrap_or_default())
         .with::<CompositeAlarmName>(alarm.alarm_name().unwrap_or_default())
@@ -107,14 +112,7 @@ async fn put(cx: &Cx, want: &Want<Spec>) -> Result<(), Fault> {
         .alarm_name(&spec.name)
         .alarm_rule(composite_rule(names.iter().map(String::as_str)));
     let ask = ask.alarm_description(&spec.description).set_tags(Some(to_send(cx, &want.addr, &spec.tags)));
-    match ask.send().await.map_err(fault(PUT)) {
-        Ok(_) => Ok(()),
-        // Its alarms were made a moment ago, and AWS does not see one of them yet (field guide 10.1 item 5).
-        Err(refused) if refused.message.as_ref().is_some_and(|message| message.contains("do not exist")) => {
-            Err(Fault { class: Class::Contention, ..refused })
-        }
-        Err(refused) => Err(refused),
-    }
+    ask.send().await.map_err(fault(PUT)).map(drop)
 }
 
 impl CompositeAlarm {

@@ -80,7 +80,8 @@ const TOPIC: &str = "alerts";
 const EVALUATE: &str = "evaluate";
 const MISSING: &str = "missing";
 
-fn statistic(statistic: Statistic) -> String {
+/// AWS's word for it.
+pub(in crate::kinds) fn statistic(statistic: Statistic) -> String {
     match statistic {
         Statistic::Average => "Average".to_owned(),
         Statistic::Sum => "Sum".to_owned(),

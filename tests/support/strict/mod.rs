@@ -5,8 +5,10 @@
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
 mod attributes;
+mod cbor;
 mod call;
 mod certificates;
+pub mod cloudwatch;
 mod containers;
 mod databases;
 mod dynamodb;
@@ -238,6 +240,7 @@ impl World {
             "acm" => certificates::judge(self, call),
             "secretsmanager" => secrets::judge(self, call),
             "rds" => databases::judge(self, call),
+            "monitoring" => cloudwatch::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
