@@ -18,7 +18,7 @@ use crate::{
     aws::alarms,
     resource::{Facts, Given, Ref, Region, Scope},
     topology::{
-        Consistency, CustomMetric, Model, NatGateways, PlacementOf, Statistic, Watches, When,
+        Aurora, Consistency, CustomMetric, HealthCheck, Model, NatGateways, PlacementOf, Statistic, Watches, When,
         metrics::{Dimension, Metric, Needs, Subject, named},
     },
 };
@@ -148,13 +148,23 @@ fn has(model: &Model, metric: &Metric, key: &str, region: &Region) -> bool {
         Needs::Replication => {
             model.tables.get(key).is_some_and(|table| table.consistency == Consistency::Eventual && table.members.len() > 1)
         }
-        Needs::SecondaryRegions | Needs::RpoLag => model.aurora.get(key).is_some_and(|database| database.members.len() > 1),
+        Needs::SecondaryRegions => model.aurora.get(key).is_some_and(|database| database.members.len() > 1),
+        Needs::RpoLag => model.aurora.get(key).is_some_and(|database| database.members.len() > 1 && has_rpo_lag(database)),
         Needs::Instances => {
             model.aurora.get(key).and_then(|database| database.members.get(region)).is_some_and(|member| member.instances > 0)
         }
         Needs::HealthCheck => record().is_some_and(|member| member.health_check.is_some()),
+        Needs::HealthCheckers => record().is_some_and(|member| matches!(member.health_check, Some(HealthCheck::Endpoint(_)))),
         Needs::NatGateways => model.network.as_ref().is_some_and(|network| network.nat_gateways != NatGateways::None),
     }
+}
+
+/// Aurora MySQL has it since 2.12 and 3.04 (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora").
+fn has_rpo_lag(database: &Aurora) -> bool {
+    let Some((_, version)) = database.engine_version.split_once("mysql_aurora.") else { return true };
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    major > 3 || (major, minor) >= (3, 4) || major == 2 && minor >= 12
 }
 
 /// The keys of what there is of a subject in a region.
