@@ -170,7 +170,9 @@ fn has_rpo_lag(database: &Aurora) -> bool {
 /// The keys of what there is of a subject in a region.
 fn subjects<'a>(model: &'a Model, subject: Subject, region: &Region) -> Vec<&'a str> {
     match subject {
-        Subject::Service => model.services.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect(),
+        Subject::Service => {
+            model.services.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect()
+        }
         Subject::Table => model.tables.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect(),
         Subject::Aurora => model.aurora.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect(),
         Subject::Record => {
@@ -201,10 +203,8 @@ fn lines(model: &Model, facts: &Facts, metric: &Metric, region: &Region, row: &R
                 };
                 let words = [Some(what.as_str()), *operation, Some(metric.name).filter(|_| several)];
                 let label = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
-                let mut options = BTreeMap::from([
-                    ("label".to_owned(), json!(label)),
-                    ("stat".to_owned(), json!(statistic(metric.statistic))),
-                ]);
+                let mut options =
+                    BTreeMap::from([("label".to_owned(), json!(label)), ("stat".to_owned(), json!(statistic(metric.statistic)))]);
                 if row.right.contains(&metric.name) {
                     options.insert("yAxis".to_owned(), json!("right"));
                 }

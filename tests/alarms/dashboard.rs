@@ -78,7 +78,8 @@ fn a_dashboard_edited_by_hand_is_drift_and_another_spelling_is_none() {
 #[test]
 fn somebody_elses_dashboard_of_our_name_stays() {
     let world = Place::with(&table("{}", "dashboard: true\n"));
-    let theirs = json!({ "widgets": [{ "type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": { "markdown": "# mine" } }] });
+    let theirs =
+        json!({ "widgets": [{ "type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": { "markdown": "# mine" } }] });
     put(&world.account, &theirs);
     let plan = world.plan(&[]);
     assert_eq!(action(&plan, ADDR), "leave", "{plan:#}");

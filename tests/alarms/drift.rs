@@ -77,7 +77,8 @@ fn tags_of_an_alarm_that_is_there_change() {
 
 #[test]
 fn a_light_follows_its_alarms_and_is_one_of_ours() {
-    let two = format!("{}  reads: {{ table: Orders, metric: read_throttles, threshold: 5, period: 60s, evaluation_periods: 1 }}\n", lag("3s"));
+    let two =
+        format!("{}  reads: {{ table: Orders, metric: read_throttles, threshold: 5, period: 60s, evaluation_periods: 1 }}\n", lag("3s"));
     let world = Place::with(&table("{}", &two));
     // The alarms were made a moment ago, and one is not seen yet.
     strict().let_fail(&world.account, "PutCompositeAlarm");

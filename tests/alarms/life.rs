@@ -16,41 +16,40 @@ use crate::support::{
 
 const APPLY: [&str; 3] = ["apply", "--yes", "--no-sweep"];
 
-fn whole(service: &str) -> String {
-    format!(
-        "version: 1
+fn whole() -> String {
+    "version: 1
 stack: shop
-tags: {{ team: payments }}
+tags: { team: payments }
 regions:
-  us-east-1: {{ cidr: 10.10.0.0/16 }}
-  eu-west-1: {{ cidr: 10.20.0.0/16 }}
-network: {{ availability_zones: 2, nat_gateways: per_zone }}
-rollout: {{ bake: 0s }}
+  us-east-1: { cidr: 10.10.0.0/16 }
+  eu-west-1: { cidr: 10.20.0.0/16 }
+network: { availability_zones: 2, nat_gateways: per_zone }
+rollout: { bake: 0s }
 tables:
-  Orders: {{ partition_key: {{ name: id, type: string }} }}
+  Orders: { partition_key: { name: id, type: string } }
 services:
   api:
-    image: \"{{account}}.dkr.ecr.{{region}}.amazonaws.com/api:1\"
+    image: \"{account}.dkr.ecr.{region}.amazonaws.com/api:1\"
     port: 3000
     certificate: none
     container_insights: true
-{service}dns:
-  zone: {{ name: example.com, create: true }}
+dns:
+  zone: { name: example.com, create: true }
   records:
-    api.example.com: {{ service: api, health_check: {{}} }}
+    api.example.com: { service: api, health_check: {} }
 alarms:
-  errors: {{ service: api, metric: target_5xx, threshold: 50, period: 60s, evaluation_periods: 2 }}
-  slow: {{ service: api, metric: latency_p99, threshold: 2s, period: 60s, evaluation_periods: 3, datapoints: 2 }}
-  busy: {{ service: api, metric: cpu, threshold: 80%, period: 300s, evaluation_periods: 2 }}
-  tasks: {{ service: api, metric: running_tasks, threshold: 1, period: 60s, evaluation_periods: 2 }}
-  lag: {{ table: Orders, metric: replication_latency, threshold: 3s, period: 60s, evaluation_periods: 3 }}
-  health: {{ record: api.example.com, metric: health_check_status, threshold: 1, period: 60s, evaluation_periods: 1 }}
-  ports: {{ metric: nat_errors, threshold: 0, period: 60s, evaluation_periods: 1 }}
-  queue: {{ namespace: Shop, metric: Depth, dimensions: {{ Where: \"{{region}}\" }}, unit: Count, statistic: maximum, threshold: 100, period: 300s,
-    evaluation_periods: 1, when: above, missing_data: missing }}
+  errors: { service: api, metric: target_5xx, threshold: 50, period: 60s, evaluation_periods: 2 }
+  slow: { service: api, metric: latency_p99, threshold: 2s, period: 60s, evaluation_periods: 3, datapoints: 2 }
+  busy: { service: api, metric: cpu, threshold: 80%, period: 300s, evaluation_periods: 2 }
+  tasks: { service: api, metric: running_tasks, threshold: 1, period: 60s, evaluation_periods: 2 }
+  lag: { table: Orders, metric: replication_latency, threshold: 3s, period: 60s, evaluation_periods: 3 }
+  health: { record: api.example.com, metric: health_check_status, threshold: 1, period: 60s, evaluation_periods: 1 }
+  ports: { metric: nat_errors, threshold: 0, period: 60s, evaluation_periods: 1 }
+  queue: { namespace: Shop, metric: Depth, dimensions: { Where: \"{region}\" }, unit: Count, statistic: maximum, threshold: 100, period: 300s,
+    evaluation_periods: 1, when: above, missing_data: missing }
 dashboard: true
 "
-    )
+        .to_owned()
 }
 
 /// The names of the alarms that stand in a region, each with its metric.
@@ -139,7 +138,7 @@ fn charts_show_what_is_there(body: &Value, things: &BTreeMap<&str, BTreeSet<Stri
 
 #[test]
 fn every_alarm_and_chart_is_what_the_table_says_of_something_that_is_there() {
-    let world = Place::with(&whole(""));
+    let world = Place::with(&whole());
     world.expect(0, &APPLY);
     world.is_converged();
     let things = BTreeMap::from([US, EU].map(|region| (region, things(&Aws::new(&world.account, region)))));
@@ -184,11 +183,40 @@ fn every_alarm_and_chart_is_what_the_table_says_of_something_that_is_there() {
     println!("{lines} lines in {} widgets", body["widgets"].as_array().unwrap().len());
     assert!(lines >= 30, "{lines}");
 
-    // The load balancer is made anew: what watches it follows in place, and what somebody switched off stays off.
+    world.destroy("shop");
+}
+
+/// One region and one service, without names.
+fn balanced(service: &str) -> String {
+    format!(
+        "version: 1
+stack: shop
+regions: {{ us-east-1: {{ cidr: 10.10.0.0/16 }} }}
+network: {{ availability_zones: 2, nat_gateways: single }}
+rollout: {{ bake: 0s }}
+services:
+  api:
+    image: \"{{account}}.dkr.ecr.{{region}}.amazonaws.com/api:1\"
+    port: 3000
+    certificate: none
+    load_balancer: {service}
+alarms:
+  errors: {{ service: api, metric: target_5xx, threshold: 50, period: 60s, evaluation_periods: 2 }}
+dashboard: true
+"
+    )
+}
+
+#[test]
+fn what_is_made_anew_is_followed_in_place() {
+    let world = Place::with(&balanced("public"));
+    world.expect(0, &APPLY);
+    world.is_converged();
     let client = Aws::new(&world.account, US).cloudwatch;
     block_on(client.disable_alarm_actions().alarm_names("shop-errors").send()).unwrap();
-    let before = dimensions(&alarm(&world.account, US, "shop-errors")).get("LoadBalancer").map(|value| (*value).to_owned());
-    world.write(whole("    load_balancer: internal\n"));
+    let balancer = || dimensions(&alarm(&world.account, US, "shop-errors")).get("LoadBalancer").map(|value| (*value).to_owned()).unwrap();
+    let before = balancer();
+    world.write(balanced("internal"));
     let plan = world.plan(&[]);
     let at = |name: &str| action(&plan, &format!("us-east-1/{name}"));
     assert_eq!(at("elasticloadbalancingv2.load_balancer/api"), "replace", "{plan:#}");
@@ -196,9 +224,9 @@ fn every_alarm_and_chart_is_what_the_table_says_of_something_that_is_there() {
     assert_eq!(action(&plan, "global/cloudwatch.dashboard/shop"), "update");
     world.expect(0, &APPLY);
     world.is_converged();
-    let now = alarm(&world.account, US, "shop-errors");
-    let after = dimensions(&now).get("LoadBalancer").map(|value| (*value).to_owned());
-    assert!(before != after && after.is_some_and(|value| self::things(&Aws::new(&world.account, US)).contains(&value)));
-    assert_eq!(now.actions_enabled(), Some(false));
+    let after = balancer();
+    assert!(before != after && things(&Aws::new(&world.account, US)).contains(&after), "{before} {after}");
+    // What somebody switched off stays off.
+    assert_eq!(alarm(&world.account, US, "shop-errors").actions_enabled(), Some(false));
     world.destroy("shop");
 }

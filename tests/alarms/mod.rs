@@ -21,7 +21,9 @@ fn table(tags: &str, more: &str) -> String {
 
 /// A lag alarm with this threshold.
 fn lag(threshold: &str) -> String {
-    format!("alarms:\n  lag: {{ table: Orders, metric: replication_latency, threshold: {threshold}, period: 60s, evaluation_periods: 3 }}\n")
+    format!(
+        "alarms:\n  lag: {{ table: Orders, metric: replication_latency, threshold: {threshold}, period: 60s, evaluation_periods: 3 }}\n"
+    )
 }
 
 /// What a plan does at an address.

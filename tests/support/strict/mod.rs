@@ -5,8 +5,8 @@
 //! rule needs to know it asks the emulator; it keeps only what the emulator does not: states that take time, ages of replicas,
 //! and a clock that a test can move.
 mod attributes;
-mod cbor;
 mod call;
+mod cbor;
 mod certificates;
 pub mod cloudwatch;
 mod containers;
