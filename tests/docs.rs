@@ -1,6 +1,7 @@
 //! What README and docs say is so: every block is of a known sort and holds, every command line parses, the references have
 //! exactly what the code has.
 mod alarms;
+mod dashboard;
 mod markdown;
 mod session;
 

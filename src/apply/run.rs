@@ -107,7 +107,7 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
         tell(event);
     }
     let to_do = run.made.iter().filter_map(|addr| kinds.get(&addr.kind).ok()?.tells(addr, run.known.get(addr)?));
-    let to_do = to_do.collect();
+    let to_do = to_do.chain(cx.asked.notes()).collect();
     let left = run.removed.iter().filter_map(|step| {
         let found = plan.steps[*step].found.as_ref()?;
         kinds.get(&found.addr.kind).ok()?.leaves(&cx.at(&found.addr.scope), found)

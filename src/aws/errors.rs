@@ -262,6 +262,11 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     {
         return class;
     }
+    if op.starts_with("cloudwatch:")
+        && let Some(class) = watching(code, message)
+    {
+        return class;
+    }
     if any(&DENIED) {
         Class::Denied
     } else if any(&THROTTLED) {
@@ -366,6 +371,19 @@ fn databases(op: &str, code: &str, message: &str) -> Option<Class> {
     }
 }
 
+/// CloudWatch has one code for what it does not take, and its text tells what passes (field guide 10.1 items 5 and 6). Of dashboards
+/// it says the shape's name in one protocol and another code in the others (field guide 1.2).
+fn watching(code: &str, message: &str) -> Option<Class> {
+    match code {
+        "DashboardNotFoundError" => Some(Class::NotFound),
+        "LimitExceededFault" => Some(Class::Limit),
+        // An alarm that was made a moment ago, and that a composite alarm names.
+        "ValidationError" if message.contains("in the alarm rule do not exist") => Some(Class::Contention),
+        "ValidationError" if message.contains("composite alarm(s) depending on it") => Some(Class::InUse),
+        _ => None,
+    }
+}
+
 /// What ECS says of roles that have not reached it, of target groups whose listener has not, and of services on their way out.
 const NOT_YET: [&str; 6] = [
     "still Draining",
@@ -401,6 +419,8 @@ mod tests {
         let unlinked = "Unable to assume IAM role: arn:aws:iam::1:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService";
         let unseen = "ECS service doesn't exist: service/shop/shop-api";
         let above = "The service cannot be stopped while the primary deployment is scaled above 0.";
+        let unmade = "Could not save the composite alarm as alarms [arn] in the alarm rule do not exist";
+        let named = "Cannot delete shop-a as there are composite alarm(s) depending on it.";
         let cases: &[(&str, &str, &str, u16, Class)] = &[
             ("ec2:CreateSubnet", "InvalidVpcID.NotFound", "", 400, Class::NotFound),
             ("ec2:CreateSubnet", "InvalidSubnetId.NotFound", "", 400, Class::NotFound),
@@ -491,6 +511,14 @@ mod tests {
             ("rds:CreateGlobalCluster", "GlobalClusterAlreadyExistsFault", "", 400, Class::Exists),
             ("rds:DescribeDBClusters", "DBClusterNotFoundFault", "", 404, Class::NotFound),
             ("rds:CreateDBInstance", "InstanceQuotaExceeded", "", 400, Class::Limit),
+            ("cloudwatch:GetDashboard", "ResourceNotFound", "", 404, Class::NotFound),
+            ("cloudwatch:DeleteDashboards", "DashboardNotFoundError", "", 404, Class::NotFound),
+            ("cloudwatch:ListTagsForResource", "ResourceNotFoundException", "", 404, Class::NotFound),
+            ("cloudwatch:PutMetricAlarm", "LimitExceeded", "", 400, Class::Limit),
+            ("cloudwatch:PutMetricAlarm", "ValidationError", "Invalid region eu-west-1 specified.", 400, Class::Invalid),
+            ("cloudwatch:PutCompositeAlarm", "ValidationError", unmade, 400, Class::Contention),
+            ("cloudwatch:DeleteAlarms", "ValidationError", named, 400, Class::InUse),
+            ("cloudwatch:PutDashboard", "InvalidParameterInput", "The dashboard body is invalid", 400, Class::Invalid),
             ("ec2:CreateSubnet", "InternalError", "", 500, Class::Unclear),
             ("ec2:CreateSubnet", "Unavailable", "", 503, Class::Unclear),
             ("ec2:CreateSubnet", "", "", 502, Class::Unclear),

@@ -1,11 +1,13 @@
 //! Talking to AWS, whatever the resource.
 //!
 //! In: a region. Out: clients, facts, what the sweep saw, and faults in the engine's words.
+pub mod alarms;
 pub mod arns;
 pub mod autoscaling;
 pub mod certificates;
 mod connect;
 pub mod containers;
+pub mod dashboards;
 pub mod databases;
 pub mod deployments;
 pub mod dns;

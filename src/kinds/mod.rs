@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::resource::{Erased, Kinds};
 
+mod body;
+mod layout;
+mod watching;
 mod wiring;
 
 /// Declares a module for every line and registers its kind. `ec2 { vpc::Vpc }` is the type `Vpc` in `kinds/ec2/vpc.rs`.
@@ -80,6 +83,14 @@ kinds! {
     applicationautoscaling {
         scalable_target::ScalableTarget,
         scaling_policy::ScalingPolicy,
+    }
+    sns {
+        topic::Topic,
+    }
+    cloudwatch {
+        metric_alarm::MetricAlarm,
+        composite_alarm::CompositeAlarm,
+        dashboard::Dashboard,
     }
 }
 

@@ -285,7 +285,7 @@ fn wanted(
         compare(asked, &mut step, &found, findings);
         let being_made = step.action == Action::Keep && step.waiting.is_some();
         let letting_go = (step.action == Action::Update || being_made) && !asked.traits.data;
-        if let Some(going) = known.held_by(&found) {
+        if let Some(going) = known.held_by(&found).filter(|_| !asked.traits.follows) {
             if letting_go {
                 // It cannot let go in place: what it would point at instead is made only after the old one is gone.
                 step.action = Action::Replace;

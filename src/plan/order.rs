@@ -58,6 +58,7 @@ pub fn order(kinds: &Kinds, steps: &[Step], rollout: &Rollout) -> Result<Ordered
     build.drains(rollout, &mut ordered);
     build.once_gone();
     build.waves(rollout, &mut ordered);
+    build.followers();
     build.check()?;
     ordered.graph = build.finish();
     Ok(ordered)
@@ -138,9 +139,8 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// What refers goes, or lets go, before what it refers to. Read from what is found, so it also orders the removal of what
-    /// no topology mentions; matched by kind, field and scope, never by value alone.
-    fn found_references(&mut self) {
+    /// The steps that remove something, by what it gives: kind, scope, field and value.
+    fn going(&self) -> BTreeMap<(&'a str, String, &'a str, &'a str), Vec<usize>> {
         // Several may give the same: the instances of a cluster its endpoint.
         let mut given: BTreeMap<(&str, String, &str, &str), Vec<usize>> = BTreeMap::new();
         for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| self.remove.contains_key(&step.addr)) {
@@ -149,8 +149,36 @@ impl<'a> Build<'a> {
                 given.entry((&step.addr.kind, step.addr.scope.to_string(), field, value)).or_default().push(index);
             }
         }
-        for step in self.steps {
-            let Some(found) = &step.found else { continue };
+        given
+    }
+
+    fn follows(&self, step: usize) -> bool {
+        self.traits(step).is_some_and(|traits| traits.follows)
+    }
+
+    /// What only names a thing goes, or lets go, before that where nothing speaks against it: AWS does not ask for it, and an alarm
+    /// on what is gone is of no use to anybody.
+    fn followers(&mut self) {
+        let given = self.going();
+        for (index, step) in self.steps.iter().enumerate() {
+            let Some(found) = step.found.as_ref().filter(|_| self.follows(index)) else { continue };
+            for target in is_links(&found.spec) {
+                let change = self.ready.get(&step.addr).filter(|_| !still_refers(step, &target));
+                let Some(own) = self.remove.get(&step.addr).or(change).copied() else { continue };
+                let key = (target.0.as_str(), target.2.clone(), target.1.as_str(), target.3.as_str());
+                for gone in given.get(&key).into_iter().flatten() {
+                    self.edge_if_free(own, self.remove[&self.steps[*gone].addr], Reason::Referred);
+                }
+            }
+        }
+    }
+
+    /// What refers goes, or lets go, before what it refers to. Read from what is found, so it also orders the removal of what
+    /// no topology mentions; matched by kind, field and scope, never by value alone.
+    fn found_references(&mut self) {
+        let given = self.going();
+        for (index, step) in self.steps.iter().enumerate() {
+            let Some(found) = step.found.as_ref().filter(|_| !self.follows(index)) else { continue };
             for target in is_links(&found.spec) {
                 let key = (target.0.as_str(), target.2.clone(), target.1.as_str(), target.3.as_str());
                 for gone in given.get(&key).into_iter().flatten().copied() {

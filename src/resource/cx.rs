@@ -99,6 +99,7 @@ struct Questions {
     waiting_since: HashMap<String, Instant>,
     changed_at: HashMap<String, Instant>,
     tokens: HashMap<String, String>,
+    notes: Vec<String>,
 }
 
 /// What was asked for last.
@@ -138,6 +139,20 @@ impl Asked {
     pub fn token(&self, addr: &Addr, length: usize) -> String {
         let make = || (0..length).map(|_| fastrand::alphanumeric()).collect();
         self.lock().tokens.entry(addr.to_string()).or_insert_with(make).clone()
+    }
+
+    /// Something that AWS said though it did what it was asked for: a sentence for the reader, told when the run is over.
+    pub fn note(&self, said: String) {
+        let mut questions = self.lock();
+        if !questions.notes.contains(&said) {
+            questions.notes.push(said);
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.lock().notes.clone()
     }
 
     /// For how long this run has waited for something: zero when it begins to.

@@ -183,6 +183,9 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS removes it while others still refer to it (a route to a NAT gateway becomes a black hole): those that do are
     /// changed in place when it is replaced, not replaced with it.
     const LETS_GO: bool = false;
+    /// Whether AWS does not look at what it names (the dimensions of an alarm): that may go or be made anew while it still names the
+    /// old one. It is never made anew for it, and changes in place when there is a new one.
+    const FOLLOWS: bool = false;
     /// Whether AWS changes and removes it while it is still being made or changed: nothing is waited for first.
     const YIELDS: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
@@ -284,6 +287,7 @@ pub struct Traits {
     pub guarded: &'static [&'static str],
     pub protection: Option<&'static str>,
     pub lets_go: bool,
+    pub follows: bool,
     pub yields: bool,
     pub twice: bool,
     pub unfinished: bool,
@@ -366,6 +370,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             guarded: K::GUARDED,
             protection: K::PROTECTION,
             lets_go: K::LETS_GO,
+            follows: K::FOLLOWS,
             yields: K::YIELDS,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,

@@ -51,7 +51,11 @@ const MINISTACK: Emulator = Emulator {
         "\n\n",
         include_str!("patches/ministack_load_balancing.py"),
         "\n\n",
-        include_str!("patches/ministack_rds.py")
+        include_str!("patches/ministack_rds.py"),
+        "\n\n",
+        include_str!("patches/ministack_cbor.py"),
+        "\n\n",
+        include_str!("patches/ministack_cloudwatch.py")
     ),
     settings: |setup| {
         let scratch = setup.scratch.display();

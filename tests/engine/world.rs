@@ -478,6 +478,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         guarded: &[],
         protection: None,
         lets_go: false,
+        follows: false,
         yields: false,
         twice: false,
         unfinished: false,

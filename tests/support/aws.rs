@@ -4,6 +4,7 @@ use std::{future::Future, sync::OnceLock};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_applicationautoscaling::types::ServiceNamespace;
+use aws_sdk_cloudwatch::types::AlarmType;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, VpcPeeringConnectionStateReasonCode};
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -37,6 +38,7 @@ pub struct Aws {
     pub certificates: aws_sdk_acm::Client,
     pub rds: aws_sdk_rds::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 impl Aws {
@@ -62,6 +64,7 @@ impl Aws {
             certificates: aws_sdk_acm::Client::new(&config),
             rds: aws_sdk_rds::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&at("Secrets Manager")),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
     }
 
@@ -99,6 +102,10 @@ impl Aws {
         let alive = peerings.filter(|one| !one.status().and_then(|status| status.code()).is_some_and(is_gone));
         left.extend(alive.map(|connection| connection.vpc_peering_connection_id));
         left.extend(self.scaling().await.into_iter().map(Some));
+        let both = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm].to_vec();
+        let alarms = self.cloudwatch.describe_alarms().set_alarm_types(Some(both)).max_records(100).send().await.unwrap();
+        left.extend(alarms.metric_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
+        left.extend(alarms.composite_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
         left.extend(self.serving().await.into_iter().map(Some));
         left.extend(self.databases().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
@@ -112,7 +119,7 @@ impl Aws {
         made.hosted_zone().unwrap().id().trim_start_matches("/hostedzone/").to_owned()
     }
 
-    /// Every record, health check and hosted zone of the account.
+    /// Every record, health check, hosted zone and dashboard of the account.
     pub async fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for zone in self.route53.list_hosted_zones().send().await.unwrap().hosted_zones() {
@@ -122,6 +129,8 @@ impl Aws {
         }
         let checks = self.route53.list_health_checks().send().await.unwrap();
         names.extend(checks.health_checks().iter().map(|check| check.id().to_owned()));
+        let dashboards = self.cloudwatch.list_dashboards().send().await.unwrap();
+        names.extend(dashboards.dashboard_entries().iter().filter_map(|one| one.dashboard_arn().map(str::to_owned)));
         names
     }
 

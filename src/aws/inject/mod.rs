@@ -131,7 +131,7 @@ impl Injector {
             return answer(
                 call,
                 500,
-                if call.protocol == Protocol::Json { "InternalServerError" } else { "InternalError" },
+                if matches!(call.protocol, Protocol::Json | Protocol::Cbor) { "InternalServerError" } else { "InternalError" },
                 "an internal error occurred",
             );
         }
@@ -203,6 +203,7 @@ fn throttle(call: &Call) -> Result<HttpResponse, ConnectorError> {
 fn answer(call: &Call, status: u16, code: &str, message: &str) -> Result<HttpResponse, ConnectorError> {
     let (kind, body) = match call.protocol {
         Protocol::Json => ("application/x-amz-json-1.0", format!(r#"{{"__type":"injected#{code}","message":"{message}"}}"#)),
+        Protocol::Cbor => ("application/cbor", String::new()),
         Protocol::Ec2 => (
             "text/xml",
             format!(
@@ -217,9 +218,26 @@ fn answer(call: &Call, status: u16, code: &str, message: &str) -> Result<HttpRes
         ),
     };
     let status = status.try_into().map_err(|wrong: aws_smithy_runtime_api::http::HttpError| ConnectorError::other(wrong.into(), None))?;
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    let is_cbor = call.protocol == Protocol::Cbor;
+    let body = if is_cbor { SdkBody::from(cbor(code, message)) } else { SdkBody::from(body) };
+    let mut response = HttpResponse::new(status, body);
     response.headers_mut().insert("content-type", kind);
+    if is_cbor {
+        response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
+    }
     Ok(response)
+}
+
+/// A map of two texts of less than 64 KiB (RFC 8949).
+fn cbor(code: &str, message: &str) -> Vec<u8> {
+    let mut out = vec![0xa2];
+    for text in ["__type", &format!("injected#{code}"), "message", message] {
+        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        out.push(0x79);
+        out.extend(length.to_be_bytes());
+        out.extend(text.bytes().take(usize::from(length)));
+    }
+    out
 }
 
 #[cfg(test)]

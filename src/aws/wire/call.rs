@@ -9,6 +9,8 @@ use crate::resource::Region;
 pub enum Protocol {
     /// `x-amz-target` and a JSON body, or a JSON REST interface.
     Json,
+    /// CBOR over `/service/NAME/operation/NAME`.
+    Cbor,
     /// EC2's own XML.
     Ec2,
     /// `Action=` in a form, and the XML of the other query services.
@@ -42,10 +44,12 @@ impl Call {
         let target = headers.get("x-amz-target").and_then(|target| target.rsplit('.').next());
         let path = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest.find('/').map_or("/", |start| &rest[start..]));
         let path = path.split('?').next().unwrap_or("/");
-        // The newest protocols (CBOR and JSON over `/service/NAME/operation/NAME`) need no header.
+        // The newest protocol needs no header.
         let routed = path.split_once("/operation/").map(|(_, operation)| operation);
-        let (operation, protocol, mutating) = if let Some(operation) = target.or(routed) {
+        let (operation, protocol, mutating) = if let Some(operation) = target {
             (operation.to_owned(), Protocol::Json, is_mutating(operation))
+        } else if let Some(operation) = routed {
+            (operation.to_owned(), Protocol::Cbor, is_mutating(operation))
         } else if let Some(operation) = form_action(&parameters) {
             (operation.to_owned(), if service == "ec2" { Protocol::Ec2 } else { Protocol::Xml }, is_mutating(operation))
         } else {
@@ -113,7 +117,7 @@ mod tests {
             signed("AWS4-HMAC-SHA256 Credential=1/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0");
         let routed =
             request("POST", "http://127.0.0.1:1/service/GraniteServiceVersion20100801/operation/PutMetricAlarm", &[monitoring], "");
-        assert_eq!(read(&routed), ("monitoring".into(), "PutMetricAlarm".into(), Protocol::Json, true));
+        assert_eq!(read(&routed), ("monitoring".into(), "PutMetricAlarm".into(), Protocol::Cbor, true));
         let rest = request("GET", "https://route53.amazonaws.com/2013-04-01/hostedzone?maxitems=1", &[], "");
         assert_eq!(read(&rest), ("unsigned".into(), "GET /2013-04-01/hostedzone".into(), Protocol::Json, false));
     }

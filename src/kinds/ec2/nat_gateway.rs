@@ -46,6 +46,12 @@ pub(super) fn gateways_wanted(region: &Region, network: &Network, facts: &Facts)
     slots.map(|slot| (format!("nat-{}", slot.index), slot)).collect()
 }
 
+/// The names of the NAT gateways that mrctl makes in a region.
+pub(in crate::kinds) fn names_in(model: &Model, region: &Region, facts: &Facts) -> Vec<String> {
+    let here = networks(model).filter(|(of, ..)| *of == region);
+    here.flat_map(|(_, _, network)| gateways_wanted(region, network, facts)).map(|(name, _)| name).collect()
+}
+
 /// The states in which a gateway is still somebody's; AWS shows deleted ones for an hour more (field guide 2.4 item 5).
 const ALIVE: [NatGatewayState; 4] =
     [NatGatewayState::Pending, NatGatewayState::Available, NatGatewayState::Deleting, NatGatewayState::Failed];

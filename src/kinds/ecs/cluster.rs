@@ -47,6 +47,11 @@ fn life(cluster: &types::Cluster) -> Option<Life> {
     }
 }
 
+/// Whether the cluster of a region has Container Insights: when one of its services asks for it.
+pub(in crate::kinds) fn has_insights(model: &Model, region: &Region) -> bool {
+    model.services.values().filter_map(|service| service.members.get(region)).any(|member| member.container_insights)
+}
+
 fn setting(on: bool) -> ClusterSetting {
     ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(if on { "enabled" } else { "disabled" }).build()
 }
@@ -84,8 +89,7 @@ impl Kind for Cluster {
         let owner = Owner { stack: model.stack.clone(), tags: model.tags.clone() };
         let want = |region: &Region| {
             let members: Vec<_> = model.services.values().filter_map(|service| service.members.get(region)).collect();
-            let container_insights = members.iter().any(|member| member.container_insights);
-            let spec = Spec { name: name.clone(), container_insights, tags: owner.wanted(&name) };
+            let spec = Spec { name: name.clone(), container_insights: has_insights(model, region), tags: owner.wanted(&name) };
             (!members.is_empty()).then(|| Want::new(Addr::regional(region, Self::NAME, MAIN), spec))
         };
         model.regions.keys().filter_map(want).collect()

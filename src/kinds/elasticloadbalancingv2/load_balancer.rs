@@ -31,6 +31,9 @@ outputs! { "elasticloadbalancingv2.load_balancer":
     LoadBalancerDnsName = "dns_name",
     /// The hosted zone of that name, which differs from region to region (field guide 8.1 item 7).
     LoadBalancerZoneId = "hosted_zone_id",
+    /// The end of its ARN, by which its metrics are told apart: `app/<name>/<id>` (Application Load Balancers user guide,
+    /// "CloudWatch metrics for your Application Load Balancer").
+    LoadBalancerDimension = "dimension",
 }
 
 /// The idle timeout is left at AWS's 60 seconds, or to whoever changed it.
@@ -71,7 +74,10 @@ fn life(found: &types::LoadBalancer) -> Life {
 
 fn outputs(found: &types::LoadBalancer) -> Outputs {
     let given = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Outputs::of::<LoadBalancerArn>(given(found.load_balancer_arn()))
+    let arn = given(found.load_balancer_arn());
+    let dimension = arn.split_once(":loadbalancer/").map_or("", |(_, end)| end).to_owned();
+    Outputs::of::<LoadBalancerArn>(arn)
+        .with::<LoadBalancerDimension>(dimension)
         .with::<LoadBalancerDnsName>(given(found.dns_name()))
         .with::<LoadBalancerZoneId>(given(found.canonical_hosted_zone_id()))
 }

@@ -18,6 +18,8 @@ use crate::{
 outputs! { "elasticloadbalancingv2.target_group":
     /// The ARN of a target group.
     TargetGroupArn = "arn",
+    /// The end of its ARN, by which its metrics are told apart: `targetgroup/<name>/<id>`.
+    TargetGroupDimension = "dimension",
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +59,11 @@ pub struct TargetGroup;
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 /// What AWS has unless told otherwise (Elastic Load Balancing API reference, "TargetGroupAttribute").
 const USUAL_DELAY: u64 = 300;
+
+fn outputs(arn: &str) -> Outputs {
+    let dimension = arn.rsplit(':').next().unwrap_or_default();
+    Outputs::of::<TargetGroupArn>(arn).with::<TargetGroupDimension>(dimension)
+}
 
 impl HealthCheck {
     fn wanted(check: &TargetHealthCheck) -> Self {
@@ -178,7 +185,7 @@ impl Kind for TargetGroup {
                 deregistration_delay,
                 tags,
             };
-            let outputs = Outputs::of::<TargetGroupArn>(&one.arn);
+            let outputs = outputs(&one.arn);
             Ok(Some(Found { addr, id: one.arn.clone(), spec, outputs, life: Life::Ready, ours, born: None }))
         }));
         let found: Vec<_> = looks.buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -238,7 +245,7 @@ impl Kind for TargetGroup {
     }
 
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
-        Ok(Self::group(cx, id).await?.map_or(Status::Gone, |_| Status::Ready(Outputs::of::<TargetGroupArn>(id))))
+        Ok(Self::group(cx, id).await?.map_or(Status::Gone, |_| Status::Ready(outputs(id))))
     }
 
     /// Another's load balancer that sends requests to it.

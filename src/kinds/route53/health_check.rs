@@ -55,7 +55,7 @@ pub struct Spec {
 pub struct HealthCheck;
 
 /// The name of the health check of a record in a region.
-pub(super) fn name_of(record: &str, region: &Region) -> String {
+pub(in crate::kinds) fn name_of(record: &str, region: &Region) -> String {
     format!("{}-{region}", addressed(record))
 }
 

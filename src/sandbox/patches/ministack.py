@@ -273,11 +273,11 @@ def stands_for(module, name):
         raise SystemExit(f"the patches do not fit this MiniStack: {module.__name__}.{name} is gone")
 
     def put(patch):
-        def replaced(*arguments):
-            return patch(original, *arguments)
+        def replaced(*arguments, **named):
+            return patch(original, *arguments, **named)
 
         setattr(module, name, replaced)
-        for action, known in list(module._ACTION_MAP.items()):
+        for action, known in list(getattr(module, "_ACTION_MAP", {}).items()):
             if known is original:
                 module._ACTION_MAP[action] = replaced
         return patch

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, str::FromStr};
 use serde_json::{Value, json};
 use tiny_http::{Header, Request};
 
+use super::cbor;
+
 /// A signed request, taken apart.
 #[derive(Clone)]
 pub struct Call {
@@ -54,11 +56,15 @@ impl Call {
         let mut next = || scope.next().unwrap_or_default().to_owned();
         let (account, _date, region, service) = (next(), next(), next(), next());
         let target = value("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
+        let path = request.url().to_owned();
+        // The newest protocol says in its path what is asked.
+        let routed = path.split_once("/operation/").map(|(_, operation)| operation.to_owned());
+        let target = if target.is_empty() { routed.unwrap_or_default() } else { target };
         let is_json = !target.is_empty();
         let fields: BTreeMap<String, String> = if is_json { BTreeMap::new() } else { form_urlencoded::parse(&body).into_owned().collect() };
         let operation = if is_json { target } else { fields.get("Action").cloned().unwrap_or_default() };
-        let json = serde_json::from_slice(&body).unwrap_or_default();
-        let (method, path) = (request.method().to_string(), request.url().to_owned());
+        let json = serde_json::from_slice(&body).ok().or_else(|| cbor::read(&body)).unwrap_or_default();
+        let method = request.method().to_string();
         Ok(Self { account, region, service, operation, fields, json, method, path, head, body })
     }
 
@@ -162,6 +168,12 @@ impl Call {
     pub fn refuse(&self, refusal: &Refusal) -> Answer {
         const ID: &str = "00000000-5712-4c70-8000-000000000000";
         let Refusal { code, message } = refusal;
+        if self.service == "monitoring" {
+            let body = cbor::write(&json!({ "__type": format!("com.amazonaws.cloudwatch#{code}"), "message": message }));
+            let head = ["content-type: application/cbor", "smithy-protocol: rpc-v2-cbor"].map(str::to_owned);
+            let head = head.into_iter().chain([format!("x-amzn-query-error: {code};Sender"), format!("x-amzn-requestid: {ID}")]);
+            return Answer { status: 400, head: head.filter_map(|line| Header::from_str(&line).ok()).collect(), body };
+        }
         let (kind, body) = if self.service == "ec2" {
             let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
             ("text/xml", format!("<Response><Errors>{error}</Errors><RequestID>{ID}</RequestID></Response>"))

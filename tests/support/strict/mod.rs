@@ -6,7 +6,9 @@
 //! and a clock that a test can move.
 mod attributes;
 mod call;
+mod cbor;
 mod certificates;
+pub mod cloudwatch;
 mod containers;
 mod databases;
 mod dynamodb;
@@ -248,6 +250,7 @@ impl World {
             "acm" => certificates::judge(self, call),
             "secretsmanager" => secrets::judge(self, call),
             "rds" => databases::judge(self, call),
+            "monitoring" => cloudwatch::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
