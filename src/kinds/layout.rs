@@ -18,7 +18,7 @@ use crate::{
     aws::alarms,
     resource::{Facts, Given, Ref, Region, Scope},
     topology::{
-        Consistency, CustomMetric, Model, NatGateways, PlacementOf, Statistic, Watches, When,
+        Aurora, Consistency, CustomMetric, HealthCheck, Model, NatGateways, PlacementOf, Statistic, Watches, When,
         metrics::{Dimension, Metric, Needs, Subject, named},
     },
 };
@@ -148,19 +148,31 @@ fn has(model: &Model, metric: &Metric, key: &str, region: &Region) -> bool {
         Needs::Replication => {
             model.tables.get(key).is_some_and(|table| table.consistency == Consistency::Eventual && table.members.len() > 1)
         }
-        Needs::SecondaryRegions | Needs::RpoLag => model.aurora.get(key).is_some_and(|database| database.members.len() > 1),
+        Needs::SecondaryRegions => model.aurora.get(key).is_some_and(|database| database.members.len() > 1),
+        Needs::RpoLag => model.aurora.get(key).is_some_and(|database| database.members.len() > 1 && has_rpo_lag(database)),
         Needs::Instances => {
             model.aurora.get(key).and_then(|database| database.members.get(region)).is_some_and(|member| member.instances > 0)
         }
         Needs::HealthCheck => record().is_some_and(|member| member.health_check.is_some()),
+        Needs::HealthCheckers => record().is_some_and(|member| matches!(member.health_check, Some(HealthCheck::Endpoint(_)))),
         Needs::NatGateways => model.network.as_ref().is_some_and(|network| network.nat_gateways != NatGateways::None),
     }
+}
+
+/// Aurora MySQL has it since 2.12 and 3.04 (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora").
+fn has_rpo_lag(database: &Aurora) -> bool {
+    let Some((_, version)) = database.engine_version.split_once("mysql_aurora.") else { return true };
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    major > 3 || (major, minor) >= (3, 4) || major == 2 && minor >= 12
 }
 
 /// The keys of what there is of a subject in a region.
 fn subjects<'a>(model: &'a Model, subject: Subject, region: &Region) -> Vec<&'a str> {
     match subject {
-        Subject::Service => model.services.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect(),
+        Subject::Service => {
+            model.services.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect()
+        }
         Subject::Table => model.tables.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect(),
         Subject::Aurora => model.aurora.iter().filter(|(_, one)| one.members.contains_key(region)).map(|(key, _)| key.as_str()).collect(),
         Subject::Record => {
@@ -191,10 +203,8 @@ fn lines(model: &Model, facts: &Facts, metric: &Metric, region: &Region, row: &R
                 };
                 let words = [Some(what.as_str()), *operation, Some(metric.name).filter(|_| several)];
                 let label = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
-                let mut options = BTreeMap::from([
-                    ("label".to_owned(), json!(label)),
-                    ("stat".to_owned(), json!(statistic(metric.statistic))),
-                ]);
+                let mut options =
+                    BTreeMap::from([("label".to_owned(), json!(label)), ("stat".to_owned(), json!(statistic(metric.statistic)))]);
                 if row.right.contains(&metric.name) {
                     options.insert("yAxis".to_owned(), json!("right"));
                 }

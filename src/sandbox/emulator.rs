@@ -53,7 +53,9 @@ const MINISTACK: Emulator = Emulator {
         "\n\n",
         include_str!("patches/ministack_rds.py"),
         "\n\n",
-        include_str!("patches/ministack_cloudwatch.py")
+        include_str!("patches/ministack_cloudwatch.py"),
+        "\n\n",
+        include_str!("patches/ministack_sns.py")
     ),
     settings: |setup| {
         let scratch = setup.scratch.display();
