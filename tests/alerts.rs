@@ -12,7 +12,7 @@ use crate::{
         aws::{block_on, http},
         binary::Place,
         kills::survive,
-        sandbox::{running, strict},
+        sandbox::strict,
     },
 };
 
