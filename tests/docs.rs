@@ -1,5 +1,7 @@
 //! What README and docs say is so: every block is of a known sort and holds, every command line parses, the references have
 //! exactly what the code has.
+mod alarms;
+mod dashboard;
 mod markdown;
 mod session;
 
@@ -222,6 +224,8 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
             "`dns.zone`" => "zone",
             "`dns.records.NAME`" => "record",
             "`dns.records.NAME.health_check`" => "record_health_check",
+            "`alarms`" => "alarm",
+            "`alerts`" => "alerts",
             "`rollout`" => "rollout",
             other => panic!("docs/topology.md: which block is `{other}`?"),
         };
@@ -244,7 +248,10 @@ fn the_file_reference_has_every_key_with_its_default_and_words() {
     // What may differ in a region is said of the whole block, which names what may not.
     let of_all =
         ["engine", "engine_version", "writer", "database_name", "master_username", "on_destroy", "encryption", "regions", "per_region"];
-    let same: [(&str, &str, &[&str]); 3] = [
+    let of_alarm =
+        ["service", "table", "aurora", "record", "metric", "namespace", "dimensions", "unit", "operation", "regions", "per_region"];
+    let same: [(&str, &str, &[&str]); 4] = [
+        ("alarm_in_region", "alarm", &of_alarm),
         ("aurora_in_region", "aurora", &of_all),
         ("service_in_region", "service", &["regions", "per_region"]),
         ("record_in_region", "record", &["service", "policy", "weights", "locations", "regions", "per_region"]),

@@ -19,7 +19,7 @@ use crate::support::{
 };
 
 /// Optional fields without a case, and why.
-const WITHOUT_CASES: [(&str, &str); 32] = [
+const WITHOUT_CASES: [(&str, &str); 69] = [
     // What scales services came later than the cases; tests/services/scaling.rs adds, changes and removes each.
     ("service.scale_on", "tests/services/scaling.rs is about it"),
     ("service_in_region.scale_on", "tests/services/scaling.rs is about it"),
@@ -54,6 +54,43 @@ const WITHOUT_CASES: [(&str, &str); 32] = [
     ("aurora_in_region.parameters", NO_KINDS),
     ("uses.aurora", NO_KINDS),
     ("uses_aurora.env_prefix", NO_KINDS),
+    ("topology.alarms", NO_KINDS),
+    ("topology.alarms.*", NO_KINDS),
+    ("alarm.service", NO_KINDS),
+    ("alarm.table", NO_KINDS),
+    ("alarm.aurora", NO_KINDS),
+    ("alarm.record", NO_KINDS),
+    ("alarm.namespace", NO_KINDS),
+    ("alarm.dimensions", NO_KINDS),
+    ("alarm.dimensions.*", NO_KINDS),
+    ("alarm.unit", NO_KINDS),
+    ("alarm.operation", NO_KINDS),
+    ("alarm.threshold", NO_KINDS),
+    ("alarm.period", NO_KINDS),
+    ("alarm.evaluation_periods", NO_KINDS),
+    ("alarm.datapoints", NO_KINDS),
+    ("alarm.when", NO_KINDS),
+    ("alarm.missing_data", NO_KINDS),
+    ("alarm.statistic", NO_KINDS),
+    ("alarm.regions", NO_KINDS),
+    ("alarm.per_region", NO_KINDS),
+    ("alarm.per_region.*", NO_KINDS),
+    ("alarm_in_region.threshold", NO_KINDS),
+    ("alarm_in_region.period", NO_KINDS),
+    ("alarm_in_region.evaluation_periods", NO_KINDS),
+    ("alarm_in_region.datapoints", NO_KINDS),
+    ("alarm_in_region.when", NO_KINDS),
+    ("alarm_in_region.missing_data", NO_KINDS),
+    ("alarm_in_region.statistic", NO_KINDS),
+    ("topology.alerts", NO_KINDS),
+    ("alerts.emails", NO_KINDS),
+    ("alerts.https", NO_KINDS),
+    ("alerts.arns", NO_KINDS),
+    ("alerts.encryption", NO_KINDS),
+    ("alerts.encryption.*", NO_KINDS),
+    ("topology.dashboard", NO_KINDS),
+    ("record_health_check.from_alarm", NO_KINDS),
+    ("record_health_check.insufficient_data", NO_KINDS),
 ];
 const NO_KINDS: &str = "what it asks for is made by kinds that are not there yet";
 

@@ -1,4 +1,5 @@
 //! What is said about valid and invalid topologies.
+mod alarms;
 mod aurora;
 
 use std::{

@@ -262,7 +262,13 @@ mod tests {
 
     #[test]
     fn nothing_that_somebody_wrote_makes_it_fail() {
-        for text in ["", "[]", "{}", "{\"widgets\":7}", "{\"widgets\":[1,{\"type\":3,\"properties\":[]},{\"properties\":{\"metrics\":[[\"...\"],7,[\".\"]]}}]}"] {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            "{\"widgets\":7}",
+            "{\"widgets\":[1,{\"type\":3,\"properties\":[]},{\"properties\":{\"metrics\":[[\"...\"],7,[\".\"]]}}]}",
+        ] {
             let (widgets, settings) = read(text);
             write(&widgets, &settings).unwrap();
         }

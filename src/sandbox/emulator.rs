@@ -53,6 +53,8 @@ const MINISTACK: Emulator = Emulator {
         "\n\n",
         include_str!("patches/ministack_rds.py"),
         "\n\n",
+        include_str!("patches/ministack_cbor.py"),
+        "\n\n",
         include_str!("patches/ministack_cloudwatch.py"),
         "\n\n",
         include_str!("patches/ministack_sns.py")

@@ -15,6 +15,7 @@ use super::{
     checks::{self, Resolved},
     codes,
     decode::{self, Draft, NetworkDraft, Reading, Zones},
+    masked::{masked, seeming},
     model::*,
     node::{self, LARGEST_FILE},
     records::dns_model,
@@ -58,7 +59,7 @@ pub fn load(name: &str, bytes: &[u8]) -> Result<(Model, Report), Report> {
     let (draft, text, reading) = read(name, bytes)?;
     let mut problems = reading.problems;
     let resolved = checks::check(&draft, &mut problems);
-    let report = Report::new(name, text, problems);
+    let report = Report::new(name, &masked(text, &reading.masked), problems);
     if report.has_errors() { Err(report) } else { Ok((model(&draft, &resolved, text), report)) }
 }
 
@@ -88,7 +89,7 @@ fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Draft, &'a str, Reading), Re
         let problem = Problem::new(codes::FILE_NOT_UTF8, "the file is not UTF-8")
             .at(span, "the first byte that does not fit")
             .help("save it as UTF-8 in your editor");
-        Report::new(name, &text, vec![problem])
+        Report::new(name, &masked(&text, &seeming(&text)), vec![problem])
     })?;
     let (root, problems) = node::read(text);
     let mut reading = Reading { problems, ..Reading::default() };
@@ -97,7 +98,7 @@ fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Draft, &'a str, Reading), Re
             let draft = decode::decode(&root, &mut reading);
             Ok((draft, text, reading))
         }
-        None => Err(Report::new(name, text, reading.problems)),
+        None => Err(Report::new(name, &masked(text, &seeming(text)), reading.problems)),
     }
 }
 

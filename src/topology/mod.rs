@@ -13,6 +13,7 @@ mod checks;
 mod codes;
 mod decode;
 mod load;
+mod masked;
 mod merge;
 pub mod metrics;
 mod model;

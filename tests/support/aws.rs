@@ -4,6 +4,7 @@ use std::{future::Future, sync::OnceLock};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_applicationautoscaling::types::ServiceNamespace;
+use aws_sdk_cloudwatch::types::AlarmType;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, VpcPeeringConnectionStateReasonCode};
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -36,6 +37,7 @@ pub struct Aws {
     pub iam: aws_sdk_iam::Client,
     pub certificates: aws_sdk_acm::Client,
     pub topics: aws_sdk_sns::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 impl Aws {
@@ -60,6 +62,7 @@ impl Aws {
             iam: aws_sdk_iam::Client::new(&config),
             certificates: aws_sdk_acm::Client::new(&config),
             topics: aws_sdk_sns::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
     }
 
@@ -97,6 +100,10 @@ impl Aws {
         let alive = peerings.filter(|one| !one.status().and_then(|status| status.code()).is_some_and(is_gone));
         left.extend(alive.map(|connection| connection.vpc_peering_connection_id));
         left.extend(self.scaling().await.into_iter().map(Some));
+        let both = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm].to_vec();
+        let alarms = self.cloudwatch.describe_alarms().set_alarm_types(Some(both)).max_records(100).send().await.unwrap();
+        left.extend(alarms.metric_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
+        left.extend(alarms.composite_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
         left.extend(self.serving().await.into_iter().map(Some));
         left.extend(self.told().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
@@ -110,7 +117,7 @@ impl Aws {
         made.hosted_zone().unwrap().id().trim_start_matches("/hostedzone/").to_owned()
     }
 
-    /// Every record, health check and hosted zone of the account.
+    /// Every record, health check, hosted zone and dashboard of the account.
     pub async fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for zone in self.route53.list_hosted_zones().send().await.unwrap().hosted_zones() {
@@ -120,6 +127,8 @@ impl Aws {
         }
         let checks = self.route53.list_health_checks().send().await.unwrap();
         names.extend(checks.health_checks().iter().map(|check| check.id().to_owned()));
+        let dashboards = self.cloudwatch.list_dashboards().send().await.unwrap();
+        names.extend(dashboards.dashboard_entries().iter().filter_map(|one| one.dashboard_arn().map(str::to_owned)));
         names
     }
 

@@ -20,8 +20,7 @@ use crate::{
         layout::layout,
     },
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Scope, Scopes, Status, Tags, Verb, Want,
-        owner::Marks,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Scope, Scopes, Status, Tags, Verb, Want, owner::Marks,
     },
     topology::Model,
 };

@@ -2,7 +2,7 @@
 from ministack.core.responses import AccountScopedDict
 from ministack.services import cloudwatch, tagging
 
-NEEDED = """_alarms _composite_alarms _dashboards _resource_tags _put_metric_alarm _put_composite_alarm _put_dashboard _delete_dashboards
+NEEDED = """_alarms _composite_alarms _dashboards _resource_tags _put_metric_alarm _put_composite_alarm _put_dashboard _delete_dashboards _list_dashboards
     _validate_alarm_tag_arn _error get_account_id get_region"""
 for needed in NEEDED.split():
     if not hasattr(cloudwatch, needed):
@@ -72,6 +72,18 @@ def delete_dashboards(original, params, cbor_data, is_cbor, is_json=False):
         text = f"Dashboard {', '.join(missing)} does not exist"
         return cloudwatch._error("ResourceNotFound", text, 404, use_json=is_json, use_cbor=is_cbor)
     return original(params, cbor_data, is_cbor, is_json)
+
+
+@stands_for(cloudwatch, "_list_dashboards")
+def list_dashboards(original, params, cbor_data, is_cbor, is_json=False):
+    status, headers, body = original(params, cbor_data, is_cbor, is_json)
+    if is_cbor and status == 200:
+        # Timestamps have a tag of their own here; MiniStack writes them as text.
+        answer = loads(body)
+        for entry in answer["DashboardEntries"]:
+            entry["LastModified"] = CBORTag(1, float(cloudwatch._dashboards[entry["DashboardName"]]["LastModified"]))
+        body = dumps(answer)
+    return status, headers, body
 
 
 @stands_for(cloudwatch, "_validate_alarm_tag_arn")

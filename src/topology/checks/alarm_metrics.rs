@@ -110,18 +110,29 @@ fn word(subject: Subject) -> &'static str {
     SUBJECTS.iter().find(|(_, of)| *of == subject).map_or("", |(word, _)| word)
 }
 
+/// What a subject is called in messages.
+const fn noun(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Service => "service",
+        Subject::Table => "table",
+        Subject::Aurora => "database",
+        Subject::Record => "record",
+        Subject::Network => "network",
+    }
+}
+
 /// Whether the alarm names what its metric is of, and that is in the file.
 fn subject(draft: &Draft, alarm: &AlarmDraft, metric: &Metric, problems: &mut Vec<Problem>) -> bool {
-    let wanted = word(metric.subject);
+    let (wanted, what) = (word(metric.subject), noun(metric.subject));
     let before = problems.len();
     for (other, named) in alarm.subjects.iter().filter(|(subject, _)| *subject != metric.subject) {
         let help = match metric.subject {
             Subject::Network => format!("remove `{}`: the metric is of the region's network", word(*other)),
-            _ => format!("write `{wanted}: KEY`, or name a metric of a {}", word(*other)),
+            _ => format!("write `{wanted}: KEY`, or name a metric of a {}", noun(*other)),
         };
-        let of = if metric.subject == Subject::Network { "the network".to_owned() } else { format!("a {wanted}") };
+        let of = if metric.subject == Subject::Network { "the network".to_owned() } else { format!("a {what}") };
         let problem = Problem::new(codes::ALARM_SUBJECT, format!("`{}` is a metric of {of}", metric.name));
-        problems.push(problem.at(named.span, format!("names a {}", word(*other))).help(help));
+        problems.push(problem.at(named.span, format!("names a {}", noun(*other))).help(help));
     }
     if metric.subject == Subject::Network {
         return problems.len() == before;
@@ -131,8 +142,8 @@ fn subject(draft: &Draft, alarm: &AlarmDraft, metric: &Metric, problems: &mut Ve
         if !alarm.subject_present {
             problems.push(
                 Problem::new(codes::ALARM_SUBJECT, format!("the alarm `{}` watches nothing", shortened(&alarm.key.value)))
-                    .at(alarm.metric.as_ref().map_or(alarm.key.span, |metric| metric.span), format!("a metric of a {wanted}"))
-                    .help(format!("name a {wanted} of this file: `{wanted}: KEY`")),
+                    .at(alarm.metric.as_ref().map_or(alarm.key.span, |metric| metric.span), format!("a metric of a {what}"))
+                    .help(format!("name a {what} of this file: `{wanted}: KEY`")),
             );
         }
         return false;
@@ -146,9 +157,9 @@ fn subject(draft: &Draft, alarm: &AlarmDraft, metric: &Metric, problems: &mut Ve
             Subject::Network => Vec::new(),
         };
         problems.push(
-            Problem::new(codes::ALARM_SUBJECT, format!("there is no {wanted} `{}` in this file", shortened(&named.value)))
+            Problem::new(codes::ALARM_SUBJECT, format!("there is no {what} `{}` in this file", shortened(&named.value)))
                 .at(named.span, "not in this file")
-                .help(suggest::help(&named.value, &format!("keys of a {wanted}"), &keys)),
+                .help(suggest::help(&named.value, &format!("{what}s"), &keys)),
         );
     }
     problems.len() == before
@@ -220,7 +231,8 @@ fn lack(draft: &Draft, metric: &Metric, looks: &Looks<'_>, region: &str) -> Opti
             here("the cluster has no instances", "give the cluster instances")
         }
         (Needs::HealthCheck | Needs::HealthCheckers, Looks::Record(_)) if partition(region) != COMMERCIAL => {
-            here("its metrics are in us-east-1", "remove the alarm")
+            let text = format!("in `{region}` there is no `{name}`, because Route 53's metrics are in us-east-1");
+            lack(codes::ALARM_NO_METRIC, text, "AWS has no such metric there", "remove the alarm")
         }
         (Needs::HealthCheck | Needs::HealthCheckers, Looks::Record(record)) => match record.health_check_in(region) {
             None => here("the record has no health check", "give the record a `health_check`"),

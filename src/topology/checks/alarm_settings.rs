@@ -99,10 +99,11 @@ fn periods(alarm: &AlarmDraft, member: &AlarmMemberDraft, problems: &mut Vec<Pro
     let seconds = period(member);
     if let Some(given) = &member.period {
         let possible = [10, 20, 30].contains(&seconds) || (seconds > 0 && seconds.is_multiple_of(60));
-        if !possible {
+        if !possible || seconds > WEEK {
+            let wrong = if possible { "at most seven days" } else { "must be 10s, 20s, 30s or a multiple of 60s" };
             problems.push(
                 Problem::new(codes::ALARM_PERIOD, format!("CloudWatch has no period of {seconds} seconds"))
-                    .at(given.span, "must be 10s, 20s, 30s or a multiple of 60s")
+                    .at(given.span, wrong)
                     .help("write `60s`, or `5m`"),
             );
             return;

@@ -3,15 +3,16 @@ use indexmap::IndexMap;
 
 use super::{
     alarm_names::{gateways, placed},
-    own_keys::{Encrypted, own_keys},
+    own_keys::{Encrypted, arn},
 };
 use crate::topology::{
     alarms::values,
     codes::{self, Code},
-    decode::Draft,
+    decode::{Draft, KeysDraft},
     node::shortened,
     placeholders,
     report::{At, Problem},
+    suggest,
 };
 
 /// Of an address, and of the part before the `@` (RFC 5321 section 4.5.3.1).
@@ -22,7 +23,7 @@ const LONGEST_URL: usize = 2048;
 
 pub fn alerts(draft: &Draft, table_names: &IndexMap<String, String>, problems: &mut Vec<Problem>) {
     let Some(At { value: alerts, span }) = &draft.alerts else { return };
-    if draft.alarms.is_empty() {
+    if draft.alarms.is_empty() && !draft.alarms_unreadable {
         problems.push(
             Problem::new(codes::ALERTS_UNUSED, "there are no alarms that anybody could be told of")
                 .at(*span, "does nothing")
@@ -58,14 +59,30 @@ pub fn alerts(draft: &Draft, table_names: &IndexMap<String, String>, problems: &
     once(codes::ALERTS_URL, "this URL", &alerts.https, problems);
     once(codes::ALERTS_ARN, "this ARN", &alerts.arns, problems);
     if let Some(keys) = &alerts.encryption {
-        let encrypted = Encrypted {
-            code: codes::ALERTS_ENCRYPTION,
-            what: "topic",
-            member: "topic",
-            members: &topics(draft),
-            help: "give a key for each region that has alarms, us-east-1 for those on health checks, or remove `encryption`",
-        };
-        own_keys(keys, &encrypted, problems);
+        encryption(draft, keys, problems);
+    }
+}
+
+fn encryption(draft: &Draft, keys: &KeysDraft, problems: &mut Vec<Problem>) {
+    let code = codes::ALERTS_ENCRYPTION;
+    let topics = topics(draft);
+    for (region, key) in &keys.keys {
+        if !topics.is_empty() && !topics.contains(&region.value.as_str()) {
+            let text = format!("`encryption` names `{}`, where no alarm stands", shortened(&region.value));
+            let problem = Problem::new(code, text).at(region.span, "no topic here");
+            problems.push(problem.help(suggest::help(&region.value, "regions with alarms", &topics)));
+        }
+        if let Some(key) = key {
+            arn(&Encrypted { code, what: "topic", member: "topic", members: &topics, help: "" }, &region.value, key, problems);
+        }
+    }
+    let without: Vec<&str> = topics.into_iter().filter(|topic| !keys.keys.iter().any(|(region, _)| region.value == *topic)).collect();
+    if !without.is_empty() {
+        problems.push(
+            Problem::new(code, format!("`encryption` has no key for {}", suggest::list(&without)))
+                .at(keys.key, "keys are for every region with a topic")
+                .help("give a key for each region that has alarms, us-east-1 for those on health checks, or remove `encryption`"),
+        );
     }
 }
 

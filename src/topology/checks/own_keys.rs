@@ -43,7 +43,7 @@ pub fn own_keys(keys: &KeysDraft, encrypted: &Encrypted<'_>, problems: &mut Vec<
 }
 
 /// AWS shows the ARN of a key whatever it was given, so only that can be compared (field guide 3.2 item 9).
-fn arn(encrypted: &Encrypted<'_>, region: &str, key: &At<String>, problems: &mut Vec<Problem>) {
+pub fn arn(encrypted: &Encrypted<'_>, region: &str, key: &At<String>, problems: &mut Vec<Problem>) {
     let parts: Vec<&str> = key.value.split(':').collect();
     let wrong = match parts[..] {
         ["arn", partition, "kms", of, account, id] if partition.starts_with("aws") => {

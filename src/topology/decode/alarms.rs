@@ -8,7 +8,7 @@ use super::{
     service::by_name,
 };
 use crate::topology::{
-    codes,
+    codes, masked,
     metrics::Subject,
     model::{MissingData, Statistic, When},
     node::{Entry, Value, shortened},
@@ -99,12 +99,25 @@ pub fn alarms(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec
 }
 
 pub fn alerts(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<At<AlertsDraft>> {
+    // A URL may hold a key; it is one under a misspelt key, too.
+    masked::urls(place.node, &mut reading.masked);
     let mut block = reading.block(place, path, "alerts")?;
+    let https = block.optional(reading, "https", urls).unwrap_or_default();
     let mut list = |key| block.optional(reading, key, |r, place, path| r.texts(place, path)).map(|list| list.value).unwrap_or_default();
-    let (emails, https, arns) = (list("emails"), list("https"), list("arns"));
+    let (emails, arns) = (list("emails"), list("arns"));
     let draft = AlertsDraft { emails, https, arns, encryption: block.optional(reading, "encryption", keys) };
     block.finish(reading);
     Some(At { value: draft, span: place.key })
+}
+
+/// A list of texts that are not repeated in messages.
+fn urls(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<Vec<At<String>>> {
+    if matches!(place.node.value, Value::Scalar { .. }) {
+        let problem = Problem::new(codes::DECODE_TYPE, format!("`{path}` must be a list, not text")).at(place.key, "expected a list");
+        reading.problems.push(problem.help("write one URL a line, each after `- `"));
+        return None;
+    }
+    Some(reading.texts(place, path)?.value)
 }
 
 fn alarm(reading: &mut Reading, entry: &Entry, path: &str) -> Option<AlarmDraft> {
@@ -197,11 +210,12 @@ fn statistic(reading: &mut Reading, place: Place<'_>, path: &str) -> Option<At<S
     let value = word.or_else(|| percentile(&text.value));
     if value.is_none() {
         let words: Vec<&str> = STATISTICS.iter().map(|(word, _)| *word).collect();
-        let near = suggest::nearest(&text.value, words.iter().copied()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        let near = suggest::nearest(&text.value, words.iter().copied());
+        let near = near.map_or_else(|| "it can be".to_owned(), |near| format!("did you mean `{near}`? It can be"));
         reading.problems.push(
             Problem::new(codes::ALARM_STATISTIC, format!("`{path}` cannot be `{}`", shortened(&text.value)))
                 .at(text.span, "not a statistic")
-                .help(format!("{near}It can be {}, or a percentile such as `p99` or `p99.9`", suggest::list(&words))),
+                .help(format!("{near} {}, or a percentile such as `p99` or `p99.9`", suggest::list(&words))),
         );
     }
     value.map(|value| At { value, span: text.span })

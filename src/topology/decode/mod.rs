@@ -118,6 +118,8 @@ pub struct Draft {
     pub iam: Option<IamDraft>,
     pub dns: Option<DnsDraft>,
     pub alarms: Vec<AlarmDraft>,
+    /// There, but no map.
+    pub alarms_unreadable: bool,
     /// The span is that of the key.
     pub alerts: Option<At<AlertsDraft>>,
     pub dashboard: Option<At<bool>>,
@@ -172,7 +174,9 @@ pub fn decode(root: &Node, reading: &mut Reading) -> Draft {
     draft.services = block.optional(reading, "services", service::services).unwrap_or_default();
     draft.iam = block.optional(reading, "iam", iam::iam);
     draft.dns = block.optional(reading, "dns", dns::dns);
-    draft.alarms = block.optional(reading, "alarms", alarms::alarms).unwrap_or_default();
+    let alarms = block.optional(reading, "alarms", alarms::alarms);
+    draft.alarms_unreadable = alarms.is_none() && block.entry(reading, "alarms").is_some_and(|entry| !entry.value.is_null());
+    draft.alarms = alarms.unwrap_or_default();
     draft.alerts = block.optional(reading, "alerts", alarms::alerts);
     draft.dashboard = block.optional(reading, "dashboard", |r, place, path| r.boolean(place, path));
     draft.rollout = block.optional(reading, "rollout", rollout).unwrap_or_default();

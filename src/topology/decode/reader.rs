@@ -15,6 +15,8 @@ use crate::topology::{
 #[derive(Default)]
 pub struct Reading {
     pub problems: Vec<Problem>,
+    /// Where values stand that no report may show.
+    pub masked: Vec<Span>,
     /// By kind of block: the keys that were asked for. A test compares them with the schema.
     pub asked: BTreeMap<&'static str, BTreeSet<&'static str>>,
 }

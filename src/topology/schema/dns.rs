@@ -13,6 +13,15 @@ pub fn definitions() -> Map<String, Value> {
     let locations =
         json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": { "type": "string", "pattern": "^([A-Z]{2}|default)$" } });
     let in_region = json!({ "anyOf": [{ "$ref": "#/$defs/record_in_region" }, { "type": "null" }] });
+    // Null in `per_region` restores a default, and takes away what does not go with the other way to check.
+    let mut in_one_region = asked();
+    for property in in_one_region.values_mut() {
+        *property = json!({ "anyOf": [property.clone(), { "type": "null" }] });
+    }
+    let of_region = json!({
+        "description": "What Route 53 asks or follows there.",
+        "anyOf": [{ "type": "object", "additionalProperties": false, "properties": in_one_region }, { "type": "null" }],
+    });
     let definitions = json!({
         "dns": block("Names that lead clients to the regions.", &["zone"], json!({
             "zone": {
@@ -39,18 +48,27 @@ pub fn definitions() -> Map<String, Value> {
             "regions": region_list("The regions of the record; those of its service by default."),
             "per_region": by_region("What differs in a region of the record.", in_region),
         })),
-        "record_in_region": block("What differs in one region; null restores the default.", &[], json!({ "health_check": check })),
-        "record_health_check": block("What Route 53 asks the load balancer of a region, or the alarm it follows.", &[], json!({
+        "record_in_region": block("What differs in one region; null restores the default.", &[], json!({ "health_check": of_region })),
+        "record_health_check": block("What Route 53 asks the load balancer of a region, or the alarm it follows.", &[], Value::Object(asked())),
+    });
+    match definitions {
+        Value::Object(definitions) => definitions,
+        _ => Map::new(),
+    }
+}
+
+/// What a health check asks, or follows.
+fn asked() -> Map<String, Value> {
+    let properties = json!({
             "type": { "description": "`auto` is HTTPS when there is a certificate, else HTTP.", "enum": words(HEALTH_CHECK_TYPES), "default": "auto" },
             "path": { "description": "What is asked for; by default what the load balancer asks the tasks for.", "type": ["string", "null"], "pattern": "^/[!-~]*$", "maxLength": 255 },
             "interval": duration("Between two questions of one checker: 10s or 30s.", Some("10s")),
             "failure_threshold": number("Bad answers in a row until the region counts as unhealthy.", 1, 10, Some(3)),
             "from_alarm": { "description": "The key of an alarm that Route 53 follows instead of asking.", "type": ["string", "null"], "minLength": 1 },
             "insufficient_data": { "description": "How the check stands while the alarm has too little data.", "enum": words(INSUFFICIENT_DATA), "default": "last_known_status" },
-        })),
     });
-    match definitions {
-        Value::Object(definitions) => definitions,
+    match properties {
+        Value::Object(properties) => properties,
         _ => Map::new(),
     }
 }

@@ -126,7 +126,8 @@ fn what_is_written_is_read() {
     let value = json!({ "a": [1, -5, 2.5, true, null, "ü"], "b": { "c": [] } });
     assert_eq!(read(&write(&value)), Some(value));
     // {_ "a": [_ 1, 2], "b": (_ "x", "y"), "c": 1(0.5 as f32)}, as RFC 8949 writes what has no stated length.
-    let open = [0xbf, 0x61, b'a', 0x9f, 1, 2, 0xff, 0x61, b'b', 0x7f, 0x61, b'x', 0x61, b'y', 0xff, 0x61, b'c', 0xc1, 0xfa, 0x3f, 0, 0, 0, 0xff];
+    let open =
+        [0xbf, 0x61, b'a', 0x9f, 1, 2, 0xff, 0x61, b'b', 0x7f, 0x61, b'x', 0x61, b'y', 0xff, 0x61, b'c', 0xc1, 0xfa, 0x3f, 0, 0, 0, 0xff];
     assert_eq!(read(&open), Some(json!({ "a": [1, 2], "b": "xy", "c": 0.5 })));
     assert_eq!(read(&[0x62, b'a']), None);
 }

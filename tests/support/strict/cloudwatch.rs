@@ -37,7 +37,10 @@ fn named(call: &Call) -> Verdict {
         return refuse(INVALID, format!("Value '{name}' at 'alarmName' failed to satisfy constraint"));
     }
     if about.chars().count() > 1024 {
-        return refuse(INVALID, "Value at 'alarmDescription' failed to satisfy constraint: Member must have length less than or equal to 1024");
+        return refuse(
+            INVALID,
+            "Value at 'alarmDescription' failed to satisfy constraint: Member must have length less than or equal to 1024",
+        );
     }
     Ok(())
 }
@@ -47,7 +50,10 @@ fn actions(call: &Call) -> Verdict {
     for state in ["AlarmActions", "OKActions", "InsufficientDataActions"] {
         let all: Vec<&str> = call.json[state].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if all.len() > MOST_ACTIONS {
-            return refuse(INVALID, format!("Value at '{state}' failed to satisfy constraint: Member must have length less than or equal to 5"));
+            return refuse(
+                INVALID,
+                format!("Value at '{state}' failed to satisfy constraint: Member must have length less than or equal to 5"),
+            );
         }
         for arn in all {
             let mut parts = arn.split(':').skip(2);
@@ -81,7 +87,10 @@ fn metric_alarm(asked: &Value) -> Verdict {
     }
     let mut dimensions = asked["Dimensions"].as_array().into_iter().flatten();
     if dimensions.any(|one| [&one["Name"], &one["Value"]].iter().any(|text| text.as_str().is_none_or(str::is_empty))) {
-        return refuse(INVALID, "Value '' at 'dimensions' failed to satisfy constraint: Member must have length greater than or equal to 1");
+        return refuse(
+            INVALID,
+            "Value '' at 'dimensions' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        );
     }
     let statistic = asked["ExtendedStatistic"].as_str().unwrap_or("p99");
     if !statistic.strip_prefix('p').and_then(|percent| percent.parse().ok()).is_some_and(|percent: f64| (0.0..=100.0).contains(&percent)) {
@@ -115,7 +124,11 @@ fn dashboard(call: &Call) -> Verdict {
         return refuse(CODE, "The field DashboardBody must be a valid JSON object");
     };
     let wrong = wrong_with(&body);
-    if wrong.is_empty() { Ok(()) } else { refuse(CODE, format!("The dashboard body is invalid, there are {} errors: {}", wrong.len(), wrong.join("; "))) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        refuse(CODE, format!("The dashboard body is invalid, there are {} errors: {}", wrong.len(), wrong.join("; ")))
+    }
 }
 
 /// Everything that is wrong with a body ("Dashboard body structure and syntax"; quotas of dashboards).
