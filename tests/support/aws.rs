@@ -38,6 +38,7 @@ pub struct Aws {
     pub certificates: aws_sdk_acm::Client,
     pub rds: aws_sdk_rds::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    pub topics: aws_sdk_sns::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
@@ -64,6 +65,7 @@ impl Aws {
             certificates: aws_sdk_acm::Client::new(&config),
             rds: aws_sdk_rds::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&at("Secrets Manager")),
+            topics: aws_sdk_sns::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
     }
@@ -108,6 +110,7 @@ impl Aws {
         left.extend(alarms.composite_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
         left.extend(self.serving().await.into_iter().map(Some));
         left.extend(self.databases().await.into_iter().map(Some));
+        left.extend(self.told().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
         left.into_iter().map(|id| format!("{}: {}", self.region, id.unwrap_or_default())).collect()
     }
@@ -132,6 +135,14 @@ impl Aws {
         let dashboards = self.cloudwatch.list_dashboards().send().await.unwrap();
         names.extend(dashboards.dashboard_entries().iter().filter_map(|one| one.dashboard_arn().map(str::to_owned)));
         names
+    }
+
+    /// Topics, and who is subscribed to them.
+    async fn told(&self) -> Vec<String> {
+        let topics = self.topics.list_topics().send().await.unwrap().topics.unwrap_or_default();
+        let subscriptions = self.topics.list_subscriptions().send().await.unwrap().subscriptions.unwrap_or_default();
+        let topics = topics.into_iter().filter_map(|topic| topic.topic_arn);
+        topics.chain(subscriptions.into_iter().filter_map(|one| one.endpoint)).collect()
     }
 
     /// Load balancers and their listeners, target groups, certificates, clusters and their services, task definitions, log groups
