@@ -1,4 +1,5 @@
 //! The one integration binary: each further one would link fifty megabytes of SDK again.
+mod alerts;
 mod alarms;
 mod architecture;
 mod capacity;

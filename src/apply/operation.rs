@@ -20,7 +20,7 @@ use super::{
 use crate::{
     plan::{Action, Plan, Step, all_of, loses, other_stack, protections},
     resource::{
-        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want,
+        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Region, Scope, Status, Timing, Traits, Want,
         doc::{diff, links, resolve},
         readable,
     },
@@ -449,9 +449,17 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether a region is healthy in its new form.
-    pub(super) async fn health(&self, addrs: &[Addr]) -> Health {
+    /// Whether a region is healthy in its new form, and nothing there says that something is wrong.
+    pub(super) async fn health(&self, region: &Region, addrs: &[Addr]) -> Health {
         let mut seen = Health::default();
+        for kind in self.kinds.iter().filter(|kind| kind.traits().warns) {
+            let cx = self.cx.at(&Scope::from(region)).afresh();
+            match kind.warnings(&cx).await {
+                Ok(warnings) => seen.sick.extend(warnings),
+                Err(fault) if is_no_answer(&fault) => seen.unread.push(format!("{region}/{}: {fault}", kind.traits().name)),
+                Err(fault) => seen.sick.push(format!("{region}/{}: {fault}", kind.traits().name)),
+            }
+        }
         for addr in addrs {
             let cx = self.cx.at(&addr.scope);
             let health = async {
@@ -464,7 +472,7 @@ impl Work<'_> {
             match health.await {
                 Ok(Ok(())) => {}
                 Ok(Err(reason)) => seen.sick.push(format!("{addr}: {reason}")),
-                Err(fault) if matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention) => {
+                Err(fault) if is_no_answer(&fault) => {
                     seen.unread.push(format!("{addr}: {fault}"));
                 }
                 Err(fault) => seen.sick.push(format!("{addr}: {fault}")),
@@ -472,6 +480,11 @@ impl Work<'_> {
         }
         seen
     }
+}
+
+/// Whether it says nothing about what was asked.
+fn is_no_answer(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention)
 }
 
 /// What keeps a gate shut.

@@ -207,7 +207,7 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        let why = work.health(&addrs).await.why();
+        let why = work.health(region, &addrs).await.why();
         if why.is_empty() {
             break;
         }
@@ -237,7 +237,7 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
 async fn fell_over(work: &Work<'_>, region: &Region, addrs: &[Addr], began: Instant) -> Vec<String> {
     let until = Instant::now() + LOOKING;
     loop {
-        let health = work.health(addrs).await;
+        let health = work.health(region, addrs).await;
         if !health.sick.is_empty() || health.unread.is_empty() || Instant::now() >= until {
             return health.why();
         }

@@ -116,12 +116,14 @@ fn scrub(message: &str) -> String {
     out.trim().to_owned()
 }
 
-const DENIED: [&str; 22] = [
+const DENIED: [&str; 23] = [
     "UnauthorizedOperation",
     "UnauthorizedAccess",
     "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
+    // SNS.
+    "AuthorizationError",
     "Blocked",
     "ExpiredToken",
     "ExpiredTokenException",
@@ -141,7 +143,7 @@ const DENIED: [&str; 22] = [
     "UnrecognizedClientException",
 ];
 /// The SDK's own list (field guide 1.1) without `LimitExceededException`, which is read by its message.
-const THROTTLED: [&str; 13] = [
+const THROTTLED: [&str; 14] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "ProvisionedThroughputExceededException",
@@ -149,6 +151,8 @@ const THROTTLED: [&str; 13] = [
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    // SNS.
+    "Throttled",
     "ThrottledException",
     "Throttling",
     "ThrottlingException",
@@ -156,7 +160,9 @@ const THROTTLED: [&str; 13] = [
     "TooManyRequests",
     "TooManyRequestsException",
 ];
-const CONTENTION: [&str; 16] = [
+const CONTENTION: [&str; 18] = [
+    // SNS, of tags (SNS API reference, "TagResource").
+    "ConcurrentAccess",
     "ConcurrentModification",
     "ConcurrentModificationException",
     "ConcurrentUpdateException",
@@ -176,6 +182,8 @@ const CONTENTION: [&str; 16] = [
     "ReplicatedWriteConflictException",
     // ACM is still working on the certificate (ACM API reference, "RequestInProgressException").
     "RequestInProgressException",
+    // SNS, of tags.
+    "StaleTag",
     "TransactionInProgressException",
 ];
 const IN_USE: [&str; 7] = [
@@ -266,6 +274,10 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
         && let Some(class) = watching(code, message)
     {
         return class;
+    }
+    if op == "sns:CreateTopic" && is("InvalidParameter") && message.contains("already exists with different") {
+        // Field guide 16, rule 47.
+        return Class::Exists;
     }
     if any(&DENIED) {
         Class::Denied
@@ -517,6 +529,15 @@ mod tests {
             ("cloudwatch:PutCompositeAlarm", "ValidationError", unmade, 400, Class::Contention),
             ("cloudwatch:DeleteAlarms", "ValidationError", named, 400, Class::InUse),
             ("cloudwatch:PutDashboard", "InvalidParameterInput", "The dashboard body is invalid", 400, Class::Invalid),
+            ("sns:CreateTopic", "InvalidParameter", "Tags Reason: Topic already exists with different tags", 400, Class::Exists),
+            ("sns:CreateTopic", "InvalidParameter", "Invalid parameter: Topic Name", 400, Class::Invalid),
+            ("sns:GetTopicAttributes", "NotFound", "", 404, Class::NotFound),
+            ("sns:ListTagsForResource", "ResourceNotFound", "", 404, Class::NotFound),
+            ("sns:Subscribe", "AuthorizationError", "", 403, Class::Denied),
+            ("sns:Subscribe", "SubscriptionLimitExceeded", "", 403, Class::Limit),
+            ("sns:TagResource", "ConcurrentAccess", "", 400, Class::Contention),
+            ("sns:TagResource", "StaleTag", "", 400, Class::Contention),
+            ("sns:Subscribe", "Throttled", "", 429, Class::Throttled),
             ("ec2:CreateSubnet", "InternalError", "", 500, Class::Unclear),
             ("ec2:CreateSubnet", "Unavailable", "", 503, Class::Unclear),
             ("ec2:CreateSubnet", "", "", 502, Class::Unclear),

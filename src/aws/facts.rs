@@ -69,7 +69,7 @@ fn known<T: Clone>(read: &BTreeMap<Region, Result<T, Fault>>) -> BTreeMap<Region
 }
 
 /// Reads the account from the first region that tells it, and the zones of all regions and the networks that the topology
-/// refers to side by side, and the hosted zone of its name. `memo` shares the answer about the zone with the kinds.
+/// refers to side by side, and the hosted zone of its name. `memo` shares the answers about account and zone with the kinds.
 pub async fn read(
     fleet: &Fleet,
     memo: &Memo,
@@ -78,7 +78,7 @@ pub async fn read(
 ) -> Reading {
     let zones = join_all(regions.iter().map(|region| async move { (region.clone(), zones(fleet, region).await) }));
     let existing = existing.iter().map(|(region, named)| async move { (region.clone(), existing::read(fleet, region, named).await) });
-    let identity = first_of(regions, |region| async move { identity(fleet, &region).await });
+    let identity = known_identity(fleet, memo, regions);
     let hosted_zones = async {
         let seen = dns::zones_named(fleet, memo, regions, zone?).await;
         let read =
@@ -87,6 +87,16 @@ pub async fn read(
     };
     let (identity, zones, existing, hosted_zones) = tokio::join!(identity, zones, join_all(existing), hosted_zones);
     Reading { identity, zones: zones.into_iter().collect(), existing: existing.into_iter().collect(), hosted_zones }
+}
+
+/// Whose credentials these are, asked once an observation of the first region that tells it: `regions` are those of the file, whoever
+/// asks.
+///
+/// # Errors
+/// No region told it.
+pub async fn known_identity(fleet: &Fleet, memo: &Memo, regions: &[Region]) -> Result<Identity, Fault> {
+    let ask = || first_of(regions, |region| async move { identity(fleet, &region).await });
+    memo.once("sts:GetCallerIdentity".to_owned(), ask).await.map(|identity| (*identity).clone())
 }
 
 async fn identity(fleet: &Fleet, region: &Region) -> Result<Identity, Fault> {

@@ -29,6 +29,7 @@ pub mod secrets;
 pub mod sweep;
 pub mod tables;
 pub mod tags;
+pub mod topics;
 pub mod wire;
 mod zone;
 

@@ -54,7 +54,12 @@ pub async fn sweep(cx: &Cx, ask: &[Region]) -> Result<Sweep, Fault> {
 /// The regions with something of this stack, as one of them knows it.
 async fn hits(cx: &Cx, region: &Region) -> Result<BTreeSet<Region>, Fault> {
     let (in_ec2, in_index) = tokio::join!(in_ec2(cx, region), tagged(cx, region));
-    let mut hits: BTreeSet<Region> = in_index.iter().flat_map(|tagged| &**tagged).filter_map(|line| line.region(&cx.owner.stack)).collect();
+    let auxiliary = cx.model.auxiliary();
+    // What is read in an auxiliary region anyway is no reason to read all of it.
+    let is_read = |line: &&Tagged, at: &Region| auxiliary.contains(at) && ["sns", "cloudwatch"].contains(&line.service());
+    let lines = in_index.iter().flat_map(|tagged| &**tagged);
+    let lines = lines.filter_map(|line| Some((line, line.region(&cx.owner.stack)?))).filter(|(line, at)| !is_read(line, at));
+    let mut hits: BTreeSet<Region> = lines.map(|(_, region)| region).collect();
     match (in_ec2, in_index) {
         (Ok(true), _) => drop(hits.insert(region.clone())),
         (Ok(false), Ok(_)) => {}
@@ -85,6 +90,11 @@ pub struct Tagged {
 }
 
 impl Tagged {
+    /// As it stands in its ARN.
+    fn service(&self) -> &str {
+        self.arn.split(':').nth(2).unwrap_or_default()
+    }
+
     /// Where it is: by its ARN, or, where that names no region, by the address it is marked with. The index of one region
     /// lists what belongs to none.
     fn region(&self, stack: &str) -> Option<Region> {

@@ -112,9 +112,10 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
 
 fn offline(model: &Model, regions: &[Region]) -> (Facts, Observed) {
     let facts = Facts { account: None, ..Facts::default() };
-    let state = |region: &Region| (region.clone(), RegionState { state: Reach::NotAsked, detail: None, in_file: true });
+    let state = |in_file| move |region: &Region| (region.clone(), RegionState { state: Reach::NotAsked, detail: None, in_file });
     tracing::debug!(stack = model.stack, "planning offline");
-    (facts, Observed { regions: regions.iter().map(state).collect(), ..Observed::default() })
+    let regions = model.auxiliary().iter().map(state(false)).chain(regions.iter().map(state(true))).collect();
+    (facts, Observed { regions, ..Observed::default() })
 }
 
 /// Facts and everything that is there, side by side.
@@ -145,7 +146,8 @@ async fn read(model: &Model, cx: &Cx, kinds: &Kinds, asked: &Asked, plan: &mut P
         searched.hits.extend(named.unwrap_or_default().into_iter().chain(roles.unwrap_or_default()));
         searched
     };
-    let (reading, mut observed) = tokio::join!(seen, observe(kinds, cx, &regions, search));
+    let auxiliary = model.auxiliary();
+    let (reading, mut observed) = tokio::join!(seen, observe(kinds, cx, &regions, &auxiliary, search));
     if let (Ok(identity), Some(account)) = (&reading.identity, &model.account)
         && identity.account != *account
     {

@@ -383,7 +383,7 @@ fn unneeded(kind: &dyn AnyKind, regions: &BTreeMap<Region, RegionState>, found: 
     let silent = match kind.leans(&found) {
         Leans::OnNothing => None,
         Leans::On(region) => Some(region).filter(is_silent),
-        Leans::OnAll => regions.iter().find(|(_, at)| at.state == Reach::Unreachable).map(|(region, _)| region.clone()),
+        Leans::OnAll => regions.iter().find(|(_, at)| at.state == Reach::Unreachable && at.in_file).map(|(region, _)| region.clone()),
     };
     let mut step = unwanted(&kind.traits(), found);
     if let Some(region) = silent.filter(|_| step.action == Action::Delete) {

@@ -158,6 +158,8 @@ pub struct RegionState {
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     Reachable,
+    /// It answered, is not in the file and was asked for those few things only that AWS has nowhere else.
+    Auxiliary,
     /// Nobody was asked: the plan takes AWS as empty.
     NotAsked,
     Unreachable,

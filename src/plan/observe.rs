@@ -33,31 +33,54 @@ pub struct Observed {
     pub faults: Vec<(Scope, &'static str, Fault)>,
 }
 
-/// Reads every kind in every region of the file, in every region that `search` finds, and wherever found things have members.
-pub async fn observe(kinds: &Kinds, cx: &Cx, file: &[Region], search: impl Future<Output = Searched>) -> Observed {
+/// Reads every kind in every region of the file, in every region that `search` finds, and wherever found things have members; in
+/// `auxiliary` regions, which the file does not name, only the kinds that may be wanted there.
+pub async fn observe(
+    kinds: &Kinds,
+    cx: &Cx,
+    file: &[Region],
+    auxiliary: &BTreeSet<Region>,
+    search: impl Future<Output = Searched>,
+) -> Observed {
     let deadline = Instant::now() + REGION_PATIENCE;
     let mut observed = Observed::default();
-    let everywhere = join_all(file.iter().map(|region| in_scope(kinds, cx, Scope::from(region), deadline)));
-    let (first, global, searched) = tokio::join!(everywhere, in_scope(kinds, cx, Scope::Global, deadline), search);
+    let scopes = file.iter().map(|region| in_scope(kinds, cx, Scope::from(region), Reads::All, deadline));
+    let beside = auxiliary.iter().map(|region| in_scope(kinds, cx, Scope::from(region), Reads::Auxiliary, deadline));
+    let global = in_scope(kinds, cx, Scope::Global, Reads::All, deadline);
+    let (first, beside, global, searched) = tokio::join!(join_all(scopes), join_all(beside), global, search);
     for answer in first.into_iter().chain([global]) {
-        observed.take(answer, true);
+        observed.take(answer, (Reach::Reachable, Reach::Unreachable), true);
+    }
+    for answer in beside {
+        observed.take(answer, (Reach::Auxiliary, Reach::Unreachable), false);
     }
     for (region, why) in searched.not_searched {
-        let state = RegionState { state: Reach::NotSearched, detail: Some(why), in_file: false };
-        observed.regions.entry(region).or_insert(state);
+        match observed.regions.get_mut(&region) {
+            Some(known) if known.state == Reach::Auxiliary => known.detail = Some(format!("not searched for anything else: {why}")),
+            Some(_) => {}
+            None => {
+                let state = RegionState { state: Reach::NotSearched, detail: Some(why), in_file: false };
+                observed.regions.insert(region, state);
+            }
+        }
     }
     let mut more: BTreeSet<Region> = searched.hits;
     loop {
         more.extend(
             observed.found.iter().flat_map(|found| kinds.get(&found.addr.kind).map_or_else(|_| Vec::new(), |kind| kind.also_in(found))),
         );
-        let next: Vec<Region> = more.iter().filter(|region| !observed.regions.contains_key(*region)).cloned().collect();
+        // An auxiliary region that has something else, too, is read like any other.
+        let is_read = |region: &Region| observed.regions.get(region).is_some_and(|at| at.state != Reach::Auxiliary);
+        let next: Vec<Region> = more.iter().filter(|region| !is_read(region)).cloned().collect();
         if next.is_empty() {
             return observed;
         }
         let deadline = deadline.max(Instant::now() + Duration::from_secs(5));
-        for answer in join_all(next.iter().map(|region| in_scope(kinds, cx, Scope::from(region), deadline))).await {
-            observed.take(answer, false);
+        observed.found.retain(|found| found.addr.region().is_none_or(|region| !next.contains(region)));
+        for answer in join_all(next.iter().map(|region| in_scope(kinds, cx, Scope::from(region), Reads::All, deadline))).await {
+            let is_auxiliary = answer.scope.region().is_some_and(|region| auxiliary.contains(region));
+            let silent = if is_auxiliary { Reach::Unreachable } else { Reach::NotSearched };
+            observed.take(answer, (Reach::Reachable, silent), false);
         }
     }
 }
@@ -70,13 +93,10 @@ struct Answer {
 }
 
 impl Observed {
-    fn take(&mut self, answer: Answer, in_file: bool) {
+    /// `answered` and `silent`: the state of a region that did, or did not.
+    fn take(&mut self, answer: Answer, (answered, silent): (Reach, Reach), in_file: bool) {
         if let Scope::Region(region) = &answer.scope {
-            let state = match (&answer.silent, in_file) {
-                (None, _) => Reach::Reachable,
-                (Some(_), true) => Reach::Unreachable,
-                (Some(_), false) => Reach::NotSearched,
-            };
+            let state = if answer.silent.is_none() { answered } else { silent };
             self.regions.insert(region.clone(), RegionState { state, detail: answer.silent.clone(), in_file });
         } else {
             self.global_silence.clone_from(&answer.silent);
@@ -89,12 +109,21 @@ impl Observed {
     }
 }
 
-async fn in_scope(kinds: &Kinds, cx: &Cx, scope: Scope, deadline: Instant) -> Answer {
+/// Which kinds are read in a scope.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    All,
+    /// Those that may be wanted in a region that the file does not name.
+    Auxiliary,
+}
+
+async fn in_scope(kinds: &Kinds, cx: &Cx, scope: Scope, reads: Reads, deadline: Instant) -> Answer {
+    let is_read = |kind: &dyn AnyKind| reads == Reads::All || kind.traits().auxiliary;
     let lives_here = |scopes: Scopes| (scopes == Scopes::Global) == (scope == Scope::Global);
     let cx = cx.at(&scope);
     let mut reads: FuturesUnordered<_> = kinds
         .iter()
-        .filter(|kind| lives_here(kind.traits().scopes))
+        .filter(|kind| lives_here(kind.traits().scopes) && is_read(&***kind))
         .map(|kind| {
             let cx = &cx;
             async move { (kind.traits().name, read(&**kind, cx, deadline).await) }

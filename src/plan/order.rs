@@ -398,10 +398,22 @@ impl<'a> Build<'a> {
             if let Some((before, _)) = &gate_before {
                 self.edge_if_free(*before, gate, Reason::Wave);
             }
-            let checks = wave.iter().filter(|(.., judged)| *judged).map(|(_, name, _)| format!("{name} is healthy")).collect();
+            let mut checks: Vec<String> =
+                wave.iter().filter(|(.., judged)| *judged).map(|(_, name, _)| format!("{name} is healthy")).collect();
+            checks.extend(self.warners(region));
             ordered.gates.push(GateInfo { region: region.clone(), checks, bake: rollout.bake });
             gate_before = Some((gate, region.clone()));
         }
+    }
+
+    /// What a gate asks of those that say of its region that something is wrong there.
+    fn warners(&self, region: &Region) -> Option<String> {
+        let warns = |(index, step): &(usize, &Step)| {
+            let is_there = step.want.is_some() && !matches!(step.action, Action::Hold | Action::Leave);
+            is_there && step.addr.region() == Some(region) && self.traits(*index).is_some_and(|traits| traits.warns)
+        };
+        let count = self.steps.iter().enumerate().filter(warns).count();
+        (count > 0).then(|| format!("none of {count} {} in {region} is in ALARM", if count == 1 { "alarm" } else { "alarms" }))
     }
 
     fn regions_with(&self, traffic: Traffic) -> BTreeSet<Region> {

@@ -185,6 +185,11 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether AWS does not look at what it names (the dimensions of an alarm): that may go or be made anew while it still names the
     /// old one. It is never made anew for it, and changes in place when there is a new one.
     const FOLLOWS: bool = false;
+    /// Whether it may be wanted in a region that the file does not name, because AWS has there alone what it is about (the metrics of
+    /// Route 53). Nothing else is read in such an auxiliary region.
+    const AUXILIARY: bool = false;
+    /// Whether it says of its region that something is wrong there (an alarm): every look of the region's gate asks it.
+    const WARNS: bool = false;
     /// Whether AWS changes and removes it while it is still being made or changed: nothing is waited for first.
     const YIELDS: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
@@ -258,6 +263,11 @@ pub trait Kind: Send + Sync + 'static {
     fn holders(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Vec<Holder>, Fault>> + Send {
         async { Ok(Vec::new()) }
     }
+    /// What those of this kind that the topology wants in a region say is wrong there now: sentences for the reader. Asked by gates,
+    /// where the kind says `WARNS`, in as few calls as `observe`.
+    fn warnings(&self, _cx: &Cx) -> impl Future<Output = Result<Vec<String>, Fault>> + Send {
+        async { Ok(Vec::new()) }
+    }
     /// Whether a serving resource is healthy in the form that was asked for: `Err(why)` keeps the region's gate shut.
     fn healthy(&self, _cx: &Cx, _found: &Found<Self::Spec>) -> impl Future<Output = Result<Result<(), String>, Fault>> + Send {
         async { Ok(Ok(())) }
@@ -281,6 +291,8 @@ pub struct Traits {
     pub protection: Option<&'static str>,
     pub lets_go: bool,
     pub follows: bool,
+    pub auxiliary: bool,
+    pub warns: bool,
     pub yields: bool,
     pub twice: bool,
     pub unfinished: bool,
@@ -312,6 +324,7 @@ pub trait AnyKind: Send + Sync {
     fn loses(&self, found: &Found<Doc>) -> Option<String>;
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
+    fn warnings<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<String>, Fault>>;
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>>;
 }
 
@@ -363,6 +376,8 @@ impl<K: Kind> AnyKind for Erased<K> {
             protection: K::PROTECTION,
             lets_go: K::LETS_GO,
             follows: K::FOLLOWS,
+            auxiliary: K::AUXILIARY,
+            warns: K::WARNS,
             yields: K::YIELDS,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
@@ -451,6 +466,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>> {
         Box::pin(async move { self.0.holders(cx, &typed_found(found)?).await })
+    }
+
+    fn warnings<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<String>, Fault>> {
+        Box::pin(self.0.warnings(cx))
     }
 
     fn healthy<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>> {

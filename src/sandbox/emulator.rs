@@ -55,7 +55,9 @@ const MINISTACK: Emulator = Emulator {
         "\n\n",
         include_str!("patches/ministack_cbor.py"),
         "\n\n",
-        include_str!("patches/ministack_cloudwatch.py")
+        include_str!("patches/ministack_cloudwatch.py"),
+        "\n\n",
+        include_str!("patches/ministack_sns.py")
     ),
     settings: |setup| {
         let scratch = setup.scratch.display();

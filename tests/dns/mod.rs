@@ -1,5 +1,6 @@
 //! Records, health checks and hosted zones with the real binary, through the strict layer: how they come, change and go.
 mod changes;
+mod followers;
 mod found;
 mod zones;
 

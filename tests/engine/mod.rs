@@ -1,4 +1,5 @@
 //! The engine against puppet kinds in an in-memory world: no AWS.
+mod auxiliary;
 mod properties;
 mod run;
 mod units;

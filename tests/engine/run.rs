@@ -22,6 +22,10 @@ pub struct Stage {
     pub kinds: Kinds,
     pub cx: Cx,
     pub regions: Vec<Region>,
+    /// Regions that the file does not name and where something is wanted.
+    pub auxiliary: BTreeSet<Region>,
+    /// What the sweep sees.
+    pub searched: Searched,
     pub adopt: BTreeSet<Addr>,
     pub allow: Vec<(String, Allowance)>,
     pub timeout: Option<Duration>,
@@ -51,6 +55,8 @@ impl Stage {
             world,
             cx: Cx::new(Arc::new(Model::default()), Fleet::offline()),
             regions: regions(count),
+            auxiliary: BTreeSet::new(),
+            searched: Searched::default(),
             adopt: BTreeSet::new(),
             allow: vec![("all".into(), Allowance::All)],
             timeout: None,
@@ -69,7 +75,8 @@ impl Stage {
     }
 
     pub async fn plan(&self) -> Plan {
-        let observed = plan::observe(&self.kinds, &self.cx, &self.regions, std::future::ready(Searched::default())).await;
+        let observed =
+            plan::observe(&self.kinds, &self.cx, &self.regions, &self.auxiliary, std::future::ready(self.searched.clone())).await;
         assert!(observed.faults.is_empty(), "{:?}", observed.faults);
         let found = observed.found.iter().map(|found| (found.addr.clone(), found.clone())).collect();
         let facts = Facts { found, ..Facts::default() };

@@ -440,6 +440,13 @@ impl AnyKind for Puppet {
         Box::pin(async move { Ok(holders.into_iter().map(holder).collect()) })
     }
 
+    fn warnings<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<String>, Fault>> {
+        let world = self.world.lock().unwrap();
+        let here = |addr: &&Addr| *addr.kind == *self.traits.name && addr.scope == cx.scope;
+        let sick = world.sick.iter().filter(here).map(|addr| format!("{addr} warns")).collect();
+        Box::pin(async move { Ok(sick) })
+    }
+
     fn healthy<'a>(&'a self, _cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Result<(), String>, Fault>> {
         let mut world = self.world.lock().unwrap();
         let sick = world.sick.contains(&found.addr);
@@ -475,6 +482,8 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         protection: None,
         lets_go: false,
         follows: false,
+        auxiliary: false,
+        warns: false,
         yields: false,
         twice: false,
         unfinished: false,
@@ -496,6 +505,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         Traits { serves: true, replace: task, twice: true, ..plain("p.task", &["image"]) },
         Traits { serves: true, after: AFTER, yields: true, ..plain("p.service", &["subnet"]) },
         plain("p.record", &["policy"]),
+        Traits { auxiliary: true, warns: true, ..plain("p.alarm", &[]) },
     ];
     let puppet = |traits| Arc::new(Puppet { world: world.clone(), traits }) as Arc<dyn AnyKind>;
     Kinds::new(all.into_iter().map(puppet).collect())

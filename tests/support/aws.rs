@@ -36,6 +36,7 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub iam: aws_sdk_iam::Client,
     pub certificates: aws_sdk_acm::Client,
+    pub topics: aws_sdk_sns::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
@@ -60,6 +61,7 @@ impl Aws {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             certificates: aws_sdk_acm::Client::new(&config),
+            topics: aws_sdk_sns::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
         }
     }
@@ -103,6 +105,7 @@ impl Aws {
         left.extend(alarms.metric_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
         left.extend(alarms.composite_alarms.unwrap_or_default().into_iter().map(|alarm| alarm.alarm_arn));
         left.extend(self.serving().await.into_iter().map(Some));
+        left.extend(self.told().await.into_iter().map(Some));
         left.extend(tables.unwrap().table_names.unwrap_or_default().into_iter().map(Some));
         left.into_iter().map(|id| format!("{}: {}", self.region, id.unwrap_or_default())).collect()
     }
@@ -127,6 +130,14 @@ impl Aws {
         let dashboards = self.cloudwatch.list_dashboards().send().await.unwrap();
         names.extend(dashboards.dashboard_entries().iter().filter_map(|one| one.dashboard_arn().map(str::to_owned)));
         names
+    }
+
+    /// Topics, and who is subscribed to them.
+    async fn told(&self) -> Vec<String> {
+        let topics = self.topics.list_topics().send().await.unwrap().topics.unwrap_or_default();
+        let subscriptions = self.topics.list_subscriptions().send().await.unwrap().subscriptions.unwrap_or_default();
+        let topics = topics.into_iter().filter_map(|topic| topic.topic_arn);
+        topics.chain(subscriptions.into_iter().filter_map(|one| one.endpoint)).collect()
     }
 
     /// Load balancers and their listeners, target groups, certificates, clusters and their services, task definitions, log groups

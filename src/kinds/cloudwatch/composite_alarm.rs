@@ -145,6 +145,7 @@ impl Kind for CompositeAlarm {
     type Spec = Spec;
     const NAME: &'static str = "cloudwatch.composite_alarm";
     const FIXED: &'static [&'static str] = &["name"];
+    const AUXILIARY: bool = true;
     /// It is there when the call returns; its alarms are given a while to be seen (field guide 10.1 item 5).
     const PATIENCE: Patience = Patience::of(2, 5, 5);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[

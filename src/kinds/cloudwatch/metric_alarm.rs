@@ -92,7 +92,7 @@ pub(in crate::kinds) fn statistic(statistic: Statistic) -> String {
     }
 }
 
-const fn comparison(when: When) -> &'static str {
+pub(in crate::kinds) const fn comparison(when: When) -> &'static str {
     match when {
         When::Above => "GreaterThanThreshold",
         When::Below => "LessThanThreshold",
@@ -314,10 +314,20 @@ fn wanted_at(cx: &Cx, name: &str) -> Option<Addr> {
     is_wanted.then(|| Addr::regional(region, MetricAlarm::NAME, called))
 }
 
+/// Whether the topology wants an alarm of that name here, on something of this region: those of us-east-1 also watch others.
+fn watches_its_region(cx: &Cx, name: &str) -> bool {
+    let Some(addr) = wanted_at(cx, name) else { return false };
+    let is_of_another =
+        |placed: &Placed<'_>| Some(&placed.region) == addr.region() && placed.name == *addr.name && placed.of != placed.region;
+    !placed(&cx.model, &Facts::default()).iter().any(is_of_another)
+}
+
 impl Kind for MetricAlarm {
     type Spec = Spec;
     const NAME: &'static str = "cloudwatch.metric_alarm";
     const FIXED: &'static [&'static str] = &["name"];
+    const AUXILIARY: bool = true;
+    const WARNS: bool = true;
     /// It is there when the call returns.
     const PATIENCE: Patience = Patience::of(2, 5, 5);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
@@ -383,6 +393,18 @@ impl Kind for MetricAlarm {
 
     async fn status(&self, cx: &Cx, _: &Addr, id: &str) -> Result<Status, Fault> {
         Ok(Self::get(cx, id).await?.map_or(Status::Gone, |alarm| Status::Ready(outputs_of(&alarm))))
+    }
+
+    /// An alarm that has too little to judge by says nothing.
+    async fn warnings(&self, cx: &Cx) -> Result<Vec<String>, Fault> {
+        let seen = alarms(cx).await?;
+        let on = seen.metric.iter().filter(|alarm| alarm.state_value() == Some(&types::StateValue::Alarm));
+        let ours = on.filter(|alarm| alarm.alarm_name().is_some_and(|name| watches_its_region(cx, name)));
+        let say = |alarm: &types::MetricAlarm| {
+            let (name, why) = (alarm.alarm_name().unwrap_or_default(), alarm.state_reason().unwrap_or("AWS gives no reason"));
+            format!("alarm {name} is in ALARM: {why}")
+        };
+        Ok(ours.map(say).collect())
     }
 
     fn posture(&self, _: &Model, found: &[Found<Spec>]) -> Vec<Posture> {

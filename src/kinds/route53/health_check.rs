@@ -1,9 +1,17 @@
-//! Health checks: how Route 53 asks a region's load balancer from outside, one for each record and region.
+//! Health checks: how Route 53 asks a region's load balancer from outside, or which alarm of the region it follows; one for each record
+//! and region.
+//!
+//! Route 53 copies the definition of an alarm that it follows, and goes by its copy when the alarm is changed, until it is told again
+//! (field guide 9.3 item 3; Route 53 developer guide, "Updating health checks when you change CloudWatch alarm settings"). So what it
+//! copied is compared with what the topology wants of the alarm.
 //!
 //! A health check is made with a caller reference and tagged after that; a reference can never be used again, not even when the
 //! health check is gone (field guide 9.3 item 2). The references of an address are numbered, so one is found that was made and
 //! never tagged, and the next one gets the next number.
-use aws_sdk_route53::types::{HealthCheck as Seen, HealthCheckConfig, HealthCheckType, TagResourceType};
+use aws_sdk_route53::types::{
+    AlarmIdentifier, CloudWatchAlarmConfiguration, CloudWatchRegion, HealthCheck as Seen, HealthCheckConfig, HealthCheckType,
+    InsufficientDataHealthStatus, TagResourceType,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -15,15 +23,17 @@ use crate::{
         zone_target,
     },
     kinds::{
+        cloudwatch::metric_alarm::{self, AlarmName},
         ec2::{security_group::of_load_balancer, vpc::named},
         elasticloadbalancingv2::{listener::Listener, load_balancer::LoadBalancerDnsName},
+        watching::{self, Dimensions, Placed, placed},
     },
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Scopes,
         Status, Tags, Unmanaged, Verb, Want,
     },
-    topology::{self, HealthCheckProtocol, Model},
+    topology::{self, AlarmCheck, EndpointCheck, HealthCheckProtocol, InsufficientData, Model, Watches},
 };
 
 outputs! { "route53.health_check":
@@ -33,22 +43,103 @@ outputs! { "route53.health_check":
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// `HTTPS`, `HTTP`, `TCP`; fixed (field guide 9.3 item 9).
+    /// `HTTPS`, `HTTP`, `TCP`, or `CLOUDWATCH_METRIC` of one that follows an alarm; fixed (field guide 9.3 item 9).
     pub protocol: String,
-    /// Seconds: 10 or 30; fixed.
-    pub interval: i32,
+    /// Seconds: 10 or 30; fixed. Absent for an alarm, like all that follows.
+    pub interval: Option<i32>,
     /// The load balancer's own name. Route 53 does not match it with the certificate.
-    pub endpoint: Ref<LoadBalancerDnsName>,
-    pub port: i32,
+    pub endpoint: Option<Ref<LoadBalancerDnsName>>,
+    pub port: Option<i32>,
     /// Absent for TCP.
     pub path: Option<String>,
-    pub failure_threshold: i32,
+    pub failure_threshold: Option<i32>,
     /// Whether the endpoint's name is told in the TLS handshake.
     pub server_name: bool,
+    /// The alarm that is followed.
+    pub follows: Option<Follows>,
     /// Turned by whoever drains a region by hand.
     pub inverted: Unmanaged<bool>,
     pub disabled: Unmanaged<bool>,
     pub tags: Tags,
+}
+
+/// An alarm that is followed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Follows {
+    pub alarm: Ref<AlarmName>,
+    pub region: String,
+    /// `Healthy`, `Unhealthy` or `LastKnownStatus`: how the check stands while the alarm has too little to judge by.
+    pub insufficient_data: String,
+    /// What Route 53 goes by.
+    pub copied: Copied,
+}
+
+/// The definition of an alarm, as Route 53 copies it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Copied {
+    pub namespace: String,
+    pub metric: String,
+    pub dimensions: Dimensions,
+    pub statistic: String,
+    /// Seconds.
+    pub period: i32,
+    pub evaluation_periods: i32,
+    pub comparison: String,
+    pub threshold: f64,
+}
+
+impl Copied {
+    /// What an alarm of the topology is to be.
+    fn wanted(placed: Placed<'_>) -> Self {
+        let (namespace, metric) = match placed.watches {
+            Watches::Named { metric, .. } => (metric.namespace.to_owned(), metric.aws_name.to_owned()),
+            Watches::Custom(metric) => (metric.namespace.clone(), metric.name.clone()),
+        };
+        let member = placed.member;
+        Self {
+            namespace,
+            metric,
+            dimensions: placed.dimensions,
+            statistic: metric_alarm::statistic(member.statistic),
+            period: whole(member.period),
+            evaluation_periods: whole(member.evaluation_periods),
+            comparison: metric_alarm::comparison(member.when).to_owned(),
+            threshold: member.threshold,
+        }
+    }
+
+    /// `words`: whether it is a metric that the application sends itself.
+    fn found(region: &Region, seen: &CloudWatchAlarmConfiguration, words: bool) -> Self {
+        let pairs = seen.dimensions().iter().map(|one| (one.name(), one.value()));
+        let dimensions = watching::found(seen.namespace(), seen.metric_name(), region, pairs);
+        Self {
+            namespace: seen.namespace().to_owned(),
+            metric: seen.metric_name().to_owned(),
+            dimensions: if words { watching::as_words(dimensions) } else { dimensions },
+            statistic: seen.statistic().as_str().to_owned(),
+            period: seen.period(),
+            evaluation_periods: seen.evaluation_periods(),
+            comparison: seen.comparison_operator().as_str().to_owned(),
+            threshold: seen.threshold(),
+        }
+    }
+}
+
+fn whole(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+const fn insufficient_data(given: InsufficientData) -> InsufficientDataHealthStatus {
+    match given {
+        InsufficientData::Healthy => InsufficientDataHealthStatus::Healthy,
+        InsufficientData::Unhealthy => InsufficientDataHealthStatus::Unhealthy,
+        InsufficientData::LastKnownStatus => InsufficientDataHealthStatus::LastKnownStatus,
+    }
+}
+
+/// The alarm of that key which watches a region and stands there.
+fn alarm_of<'a>(model: &'a Model, facts: &Facts, key: &str, region: &Region) -> Option<Placed<'a>> {
+    placed(model, facts).into_iter().find(|placed| placed.key == key && placed.of == *region && placed.region == *region)
 }
 
 /// `route53.health_check`.
@@ -122,20 +213,67 @@ fn address_of(cx: &Cx, reference: &str, marks: Option<&crate::resource::owner::M
     }
 }
 
-fn read(addr: &Addr, config: &HealthCheckConfig, tags: Tags) -> Spec {
+/// The alarm that is followed, as Route 53 shows it.
+fn followed(model: &Model, addr: &Addr, config: &HealthCheckConfig, seen: &Seen) -> Option<Follows> {
+    let named = config.alarm_identifier()?;
+    let region = Region::new(named.region().as_str());
+    let wanted = wanted_alarm(model, addr).and_then(|(check, of)| alarm_of(model, &Facts::default(), &check.alarm, of));
+    let words = wanted.as_ref().is_some_and(|placed| matches!(placed.watches, Watches::Custom(_)));
+    let copied = seen.cloud_watch_alarm_configuration().map(|seen| Copied::found(&region, seen, words));
+    // Where no copy is shown there is nothing to compare.
+    let copied = copied.or_else(|| wanted.map(Copied::wanted)).unwrap_or_else(|| Copied {
+        namespace: String::new(),
+        metric: String::new(),
+        dimensions: Dimensions::new(),
+        statistic: String::new(),
+        period: 0,
+        evaluation_periods: 0,
+        comparison: String::new(),
+        threshold: 0.0,
+    });
+    Some(Follows {
+        alarm: Ref::is(&Scope::from(&region), named.name()),
+        region: region.to_string(),
+        insufficient_data: config.insufficient_data_health_status().map_or("", InsufficientDataHealthStatus::as_str).to_owned(),
+        copied,
+    })
+}
+
+/// What the topology wants at an address, when that follows an alarm, and of which region.
+fn wanted_alarm<'a>(model: &'a Model, addr: &Addr) -> Option<(&'a AlarmCheck, &'a Region)> {
+    let records = model.dns.iter().flat_map(|dns| &dns.records);
+    let members = records.flat_map(|(name, record)| record.members.iter().map(move |(region, member)| (name, region, member)));
+    let (_, region, member) = members.into_iter().find(|(name, region, _)| *addr.name == *name_of(name, region))?;
+    match &member.health_check {
+        Some(topology::HealthCheck::Alarm(check)) => Some((check, region)),
+        _ => None,
+    }
+}
+
+fn read(model: &Model, addr: &Addr, seen: &Seen, tags: Tags) -> Option<Spec> {
+    let config = seen.health_check_config()?;
     let scope = region_of(&addr.name).map_or(Scope::Global, Scope::Region);
-    Spec {
+    let asks = *config.r#type() != HealthCheckType::CloudwatchMetric;
+    let endpoint = || Ref::is(&scope, zone_target(config.fully_qualified_domain_name().unwrap_or_default()));
+    Some(Spec {
         protocol: config.r#type().as_str().to_owned(),
-        interval: config.request_interval().unwrap_or(30),
-        endpoint: Ref::is(&scope, zone_target(config.fully_qualified_domain_name().unwrap_or_default())),
-        port: config.port().unwrap_or_default(),
-        path: config.resource_path().filter(|path| !path.is_empty()).map(str::to_owned),
-        failure_threshold: config.failure_threshold().unwrap_or(3),
-        server_name: config.enable_sni().unwrap_or_default(),
+        interval: asks.then(|| config.request_interval().unwrap_or(30)),
+        endpoint: asks.then(endpoint),
+        port: config.port().filter(|_| asks),
+        path: config.resource_path().filter(|path| asks && !path.is_empty()).map(str::to_owned),
+        failure_threshold: asks.then(|| config.failure_threshold().unwrap_or(3)),
+        server_name: asks && config.enable_sni().unwrap_or_default(),
+        follows: followed(model, addr, config, seen),
         inverted: Unmanaged::Managed(config.inverted().unwrap_or_default()),
         disabled: Unmanaged::Managed(config.disabled().unwrap_or_default()),
         tags,
-    }
+    })
+}
+
+/// The alarm to be followed, as Route 53 takes it.
+fn identifier(follows: &Follows) -> Result<AlarmIdentifier, Fault> {
+    let build = AlarmIdentifier::builder().name(follows.alarm.get()?).region(CloudWatchRegion::from(follows.region.as_str()));
+    build.build().map_err(|error| Fault::bug(error.to_string()))
 }
 
 /// What is sent for a new one; `before` are those that it takes the place of, and what somebody steers by them now goes over to it.
@@ -143,18 +281,73 @@ fn config(spec: &Spec, before: &[&HealthCheckConfig]) -> Result<HealthCheckConfi
     let steered = |flag: &Unmanaged<bool>, of: fn(&HealthCheckConfig) -> Option<bool>| {
         managed(flag).unwrap_or_else(|| before.iter().any(|config| of(config) == Some(true)))
     };
-    HealthCheckConfig::builder()
-        .r#type(HealthCheckType::from(spec.protocol.as_str()))
-        .request_interval(spec.interval)
-        .fully_qualified_domain_name(spec.endpoint.get()?)
-        .port(spec.port)
-        .set_resource_path(spec.path.clone())
-        .failure_threshold(spec.failure_threshold)
-        .enable_sni(spec.server_name)
+    let config = HealthCheckConfig::builder().r#type(HealthCheckType::from(spec.protocol.as_str()));
+    let config = match (&spec.endpoint, &spec.follows) {
+        (_, Some(follows)) => {
+            let unknown = InsufficientDataHealthStatus::from(follows.insufficient_data.as_str());
+            config.alarm_identifier(identifier(follows)?).insufficient_data_health_status(unknown)
+        }
+        (Some(endpoint), None) => {
+            let config = config.set_request_interval(spec.interval).fully_qualified_domain_name(endpoint.get()?).set_port(spec.port);
+            config.set_resource_path(spec.path.clone()).set_failure_threshold(spec.failure_threshold).enable_sni(spec.server_name)
+        }
+        (None, None) => return Err(Fault::bug("a health check asks nobody and follows nothing")),
+    };
+    config
         .inverted(steered(&spec.inverted, HealthCheckConfig::inverted))
         .disabled(steered(&spec.disabled, HealthCheckConfig::disabled))
         .build()
         .map_err(|error| Fault::bug(error.to_string()))
+}
+
+/// One that asks the load balancer of a service in a region.
+fn asking(model: &Model, facts: &Facts, name: &str, (region, service): (&Region, &str), check: &EndpointCheck) -> Want<Spec> {
+    let protocol = match check.protocol {
+        HealthCheckProtocol::Https => HealthCheckType::Https,
+        HealthCheckProtocol::Http => HealthCheckType::Http,
+        HealthCheckProtocol::Tcp => HealthCheckType::Tcp,
+    };
+    let spec = Spec {
+        server_name: protocol == HealthCheckType::Https,
+        protocol: protocol.as_str().to_owned(),
+        interval: Some(whole(check.interval)),
+        endpoint: Some(Ref::to(&Scope::from(region), service)),
+        port: Some(i32::from(check.port)),
+        path: check.path.clone(),
+        failure_threshold: Some(whole(check.failure_threshold)),
+        follows: None,
+        inverted: kept(facts, INVERTED, name),
+        disabled: kept(facts, DISABLED, name),
+        tags: named(model, name),
+    };
+    // It asks for what its region answers then, so it changes with its region and not ahead of it.
+    Want::new(address(name), spec).after(answering(region, service))
+}
+
+/// One that follows an alarm of its region.
+fn following(model: &Model, facts: &Facts, name: &str, region: &Region, check: &AlarmCheck) -> Want<Spec> {
+    let placed = alarm_of(model, facts, &check.alarm, region);
+    let hold = placed.is_none().then(|| format!("it follows the alarm `{}`, which {region} does not have", check.alarm));
+    let follows = placed.map(|placed| Follows {
+        alarm: Ref::to(&Scope::from(region), &placed.name),
+        region: region.to_string(),
+        insufficient_data: insufficient_data(check.insufficient_data).as_str().to_owned(),
+        copied: Copied::wanted(placed),
+    });
+    let spec = Spec {
+        protocol: HealthCheckType::CloudwatchMetric.as_str().to_owned(),
+        interval: None,
+        endpoint: None,
+        port: None,
+        path: None,
+        failure_threshold: None,
+        server_name: false,
+        follows,
+        inverted: kept(facts, INVERTED, name),
+        disabled: kept(facts, DISABLED, name),
+        tags: named(model, name),
+    };
+    Want { hold, ..Want::new(address(name), spec) }
 }
 
 impl Kind for HealthCheck {
@@ -164,6 +357,8 @@ impl Kind for HealthCheck {
     const FIXED: &'static [&'static str] = &["protocol", "interval"];
     // Each has a reference of its own, so there is room for two, and the record is never without one.
     const REPLACE: Replace = Replace::CreateFirst;
+    /// Nobody but it looks at what it asks or follows.
+    const FOLLOWS: bool = true;
     // CreateHealthCheck takes no tags.
     const UNFINISHED: bool = true;
     const PATIENCE: Patience = Patience::of(5, 10, 10);
@@ -178,27 +373,13 @@ impl Kind for HealthCheck {
         let mut wants = Vec::new();
         for (record_name, record) in model.dns.iter().flat_map(|dns| &dns.records) {
             for (region, member) in &record.members {
-                let Some(topology::HealthCheck::Endpoint(check)) = &member.health_check else { continue };
                 let name = name_of(record_name, region);
-                let protocol = match check.protocol {
-                    HealthCheckProtocol::Https => HealthCheckType::Https,
-                    HealthCheckProtocol::Http => HealthCheckType::Http,
-                    HealthCheckProtocol::Tcp => HealthCheckType::Tcp,
+                let want = match &member.health_check {
+                    Some(topology::HealthCheck::Endpoint(check)) => asking(model, facts, &name, (region, &record.service), check),
+                    Some(topology::HealthCheck::Alarm(check)) => following(model, facts, &name, region, check),
+                    None => continue,
                 };
-                let spec = Spec {
-                    server_name: protocol == HealthCheckType::Https,
-                    protocol: protocol.as_str().to_owned(),
-                    interval: i32::try_from(check.interval).unwrap_or(i32::MAX),
-                    endpoint: Ref::to(&Scope::from(region), &record.service),
-                    port: i32::from(check.port),
-                    path: check.path.clone(),
-                    failure_threshold: i32::try_from(check.failure_threshold).unwrap_or(i32::MAX),
-                    inverted: kept(facts, INVERTED, &name),
-                    disabled: kept(facts, DISABLED, &name),
-                    tags: named(model, &name),
-                };
-                // It asks for what its region answers then, so it changes with its region and not ahead of it.
-                wants.push(Want::new(address(&name), spec).after(answering(region, &record.service)));
+                wants.push(want);
             }
         }
         wants
@@ -211,7 +392,7 @@ impl Kind for HealthCheck {
         let marks = dns::marks(cx, TagResourceType::Healthcheck, &ids).await?;
         let found = |check: &Seen| {
             let (addr, tags) = address_of(cx, check.caller_reference(), marks.get(check.id()))?;
-            let (id, spec) = (check.id().to_owned(), read(&addr, check.health_check_config()?, tags));
+            let (id, spec) = (check.id().to_owned(), read(&cx.model, &addr, check, tags)?);
             let outputs = Outputs::of::<HealthCheckId>(&id);
             Some(Found { addr, id, spec, outputs, life: Life::Ready, ours: true, born: None })
         };
@@ -225,7 +406,8 @@ impl Kind for HealthCheck {
             checks.iter().filter_map(|check| Some((dns::numbered(stack, &want.addr, check.caller_reference())?, check))).collect();
         // One that an earlier try made is taken; one that is to be replaced differs in what cannot change.
         let fits = |config: &&HealthCheckConfig| {
-            (config.r#type().as_str(), config.request_interval()) == (want.spec.protocol.as_str(), Some(want.spec.interval))
+            let interval = config.request_interval().filter(|_| want.spec.follows.is_none());
+            (config.r#type().as_str(), interval) == (want.spec.protocol.as_str(), want.spec.interval)
         };
         if let Some((_, check)) = known.iter().find(|(_, check)| check.health_check_config().as_ref().is_some_and(fits)) {
             return Ok(check.id().to_owned());
@@ -260,8 +442,18 @@ impl Kind for HealthCheck {
         if changes.iter().any(|change| !change.is_under("tags")) {
             let spec = &want.spec;
             let ask = cx.fleet.route53(&desk(cx)).await.update_health_check().health_check_id(&found.id);
-            let ask = ask.fully_qualified_domain_name(spec.endpoint.get()?).port(spec.port).enable_sni(spec.server_name);
-            let ask = ask.set_resource_path(spec.path.clone()).failure_threshold(spec.failure_threshold);
+            let ask = match (&spec.endpoint, &spec.follows) {
+                // The same alarm again makes Route 53 copy it anew.
+                (_, Some(follows)) => {
+                    let unknown = InsufficientDataHealthStatus::from(follows.insufficient_data.as_str());
+                    ask.alarm_identifier(identifier(follows)?).insufficient_data_health_status(unknown)
+                }
+                (Some(endpoint), None) => {
+                    let ask = ask.fully_qualified_domain_name(endpoint.get()?).set_port(spec.port).enable_sni(spec.server_name);
+                    ask.set_resource_path(spec.path.clone()).set_failure_threshold(spec.failure_threshold)
+                }
+                (None, None) => return Err(Fault::bug("a health check asks nobody and follows nothing")),
+            };
             let ask = ask.set_inverted(managed(&spec.inverted)).set_disabled(managed(&spec.disabled));
             ask.send().await.map_err(fault("route53:UpdateHealthCheck"))?;
         }

@@ -15,7 +15,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.route53.exceptions import DnsNameInvalidForZone, Route53ClientError
-from moto.route53.models import RecordSet, Route53Backend
+from moto.route53.models import HealthCheck, RecordSet, Route53Backend
 from moto.route53.responses import Route53 as Route53Responses
 from moto.secretsmanager.exceptions import InvalidRequestException
 from moto.secretsmanager.models import ReplicaSecret, SecretsManagerBackend
@@ -81,6 +81,45 @@ def not_found_by_its_name(original, self, *arguments, **named):
 
 instead_of(ApplicationAutoscalingBackend, "deregister_scalable_target")(not_found_by_its_name)
 instead_of(ApplicationAutoscalingBackend, "delete_scaling_policy")(not_found_by_its_name)
+
+
+# --- Health checks that follow an alarm: moto forgets which, and gives them a port and an interval. ---
+
+ALARM_FIELDS = ("AlarmIdentifier", "InsufficientDataHealthStatus")
+
+
+def with_alarm(check, asked):
+    for field in ALARM_FIELDS:
+        if asked(field):
+            check.alarm = {**getattr(check, "alarm", {}), field: asked(field)}
+
+
+@instead_of(Route53Responses, "create_health_check")
+def create_health_check(original, self):
+    answer = original(self)
+    with_alarm(answer.result["HealthCheck"], self._get_param("HealthCheckConfig").get)
+    return answer
+
+
+@instead_of(Route53Responses, "update_health_check")
+def update_health_check(original, self):
+    answer = original(self)
+    with_alarm(answer.result["HealthCheck"], self._get_param)
+    return answer
+
+
+asked_config = HealthCheck.health_check_config
+
+
+def health_check_config(self):
+    config = asked_config.fget(self)
+    if self.type_ == "CLOUDWATCH_METRIC":
+        kept = {field: config[field] for field in ("Type", "Inverted", "Disabled")}
+        return {**kept, **getattr(self, "alarm", {})}
+    return config
+
+
+HealthCheck.health_check_config = property(health_check_config)
 
 
 # --- Service Quotas: moto knows those of Amazon VPC alone, and has no call to ask for more. Here more is granted at once. ---

@@ -1,5 +1,5 @@
 //! The sections `alarms`, `alerts` and `dashboard`.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -59,6 +59,17 @@ impl CustomMetric {
 #[must_use]
 pub fn composite_rule<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("ALARM(\"{name}\")")).collect::<Vec<_>>().join(" OR ")
+}
+
+impl Model {
+    /// The regions in which alarms stand though the file does not name them: us-east-1, for those on health checks.
+    #[must_use]
+    pub fn auxiliary(&self) -> BTreeSet<Region> {
+        let home = Region::new(US_EAST_1);
+        let stands = |alarm: &Alarm| alarm.place() == Place::UsEast1 && !alarm.members.is_empty();
+        let is_needed = !self.regions.contains_key(&home) && self.alarms.values().any(stands);
+        is_needed.then_some(home).into_iter().collect()
+    }
 }
 
 /// One alarm in CloudWatch that an entry of `alarms` stands for.

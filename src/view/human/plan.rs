@@ -351,6 +351,7 @@ fn reach(state: &RegionState) -> String {
     let detail = state.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
     let word = match state.state {
         Reach::Reachable => format!("answered{detail}"),
+        Reach::Auxiliary => format!("answered, for alarms on health checks only{detail}"),
         Reach::NotAsked => "not asked: AWS is taken as empty".to_owned(),
         Reach::Unreachable => paint(style::HOLD, format!("did not answer{detail}")),
         Reach::NotSearched => paint(style::FAINT, format!("not searched{detail}")),

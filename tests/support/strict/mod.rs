@@ -18,6 +18,7 @@ mod dynamodb_settings;
 mod dynamodb_strong;
 mod ec2;
 mod endpoints;
+mod followers;
 mod gateways;
 mod interfaces;
 mod load_balancing;
@@ -26,6 +27,7 @@ mod route53;
 mod scaling;
 mod secrets;
 mod slow;
+mod topics;
 mod xml;
 
 use std::{
@@ -63,6 +65,7 @@ struct Memory {
     tables: dynamodb::Tables,
     route53: route53::Memory,
     services: containers::Services,
+    topics: topics::Memory,
     /// When the recovery window of a secret ends.
     windows: BTreeMap<slow::Who, Timestamp>,
     /// Accounts in which the role is there with which AWS scales services.
@@ -241,6 +244,7 @@ impl World {
             "secretsmanager" => secrets::judge(self, call),
             "rds" => databases::judge(self, call),
             "monitoring" => cloudwatch::judge(self, call),
+            "sns" => topics::judge(self, call),
             _ => Ok(()),
         };
         if let Err(refusal) = verdict {
@@ -278,6 +282,7 @@ impl World {
             "secretsmanager" => secrets::colour(self, call, answer),
             "tagging" => without_roles(answer),
             "rds" => databases::colour(self, call, answer),
+            "sns" => topics::colour(self, call, answer),
             _ => answer,
         }
     }

@@ -33,6 +33,8 @@ pub struct Memory {
     references: BTreeSet<(String, String)>,
     /// Health checks that are gone when their tags are read.
     pub vanished: BTreeSet<(String, String)>,
+    /// What Route 53 copied of alarms.
+    pub copies: super::followers::Copies,
     /// What was changed, in order: account, then action, name, identifier and policy of each.
     pub changes: Vec<(String, Vec<[String; 4]>)>,
 }
@@ -46,7 +48,11 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
     in_turn(world, call)?;
     match operation(call) {
         Some("ChangeResourceRecordSets") => change(world, call),
-        Some("CreateHealthCheck") => reference(world, call, "HealthCheckAlreadyExists", "A health check with this CallerReference exists"),
+        Some("CreateHealthCheck") => {
+            super::followers::judge(world, call)?;
+            reference(world, call, "HealthCheckAlreadyExists", "A health check with this CallerReference exists")
+        }
+        Some("UpdateHealthCheck") => super::followers::judge(world, call),
         Some("ListTagsForResources") => tags(world, call),
         Some("CreateHostedZone") => reference(world, call, "HostedZoneAlreadyExists", "A hosted zone with this CallerReference exists"),
         _ => Ok(()),
@@ -299,6 +305,9 @@ pub fn colour(world: &World, call: &Call, mut answer: Answer) -> Answer {
     let wanted = operation(call);
     if wanted == Some("ChangeResourceRecordSets") {
         free(world, call);
+    }
+    if answer.is_success() && wanted.is_some_and(|operation| operation.contains("HealthCheck")) {
+        return super::followers::colour(world, call, answer);
     }
     if !answer.is_success() || !matches!(wanted, Some("ChangeResourceRecordSets" | "GetChange")) {
         return answer;
