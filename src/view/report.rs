@@ -114,6 +114,7 @@ pub fn contents(model: &Model) -> String {
         (model.aurora.len(), "database"),
         (model.services.len(), "service"),
         (records, "record"),
+        (model.alarms.len(), "alarm"),
     ];
     counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| count(number, what)).collect::<Vec<_>>().join(", ")
 }
