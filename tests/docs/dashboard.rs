@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 
 /// The widgets of the example's dashboard, by title, as the kind wants them; with its alarms, if it has any.
 fn widgets() -> BTreeMap<String, Value> {
-    let (mut model, _) = topology::load("topology.example.yaml", &read("topology.example.yaml")).expect("a valid file");
+    let (mut model, _) = topology::load("topology.example.yaml", read("topology.example.yaml").as_bytes()).expect("a valid file");
     model.dashboard = true;
     let zones = |region: &str| (1..=3).map(|number| Zone { id: format!("{region}-az{number}") }).collect();
     let zones = model.regions.keys().map(|region| (region.clone(), zones(region.as_str()))).collect();
