@@ -22,6 +22,9 @@ const SHARED: [&str; 10] = ["service", "table", "aurora", "record", "metric", "n
 pub const SUBJECTS: [(&str, Subject); 4] =
     [("service", Subject::Service), ("table", Subject::Table), ("aurora", Subject::Aurora), ("record", Subject::Record)];
 
+/// Names and values; the span is that of the key.
+type Dimensions = At<Vec<(At<String>, At<String>)>>;
+
 /// One entry of `alarms`.
 pub struct AlarmDraft {
     pub key: At<String>,
@@ -34,8 +37,7 @@ pub struct AlarmDraft {
     pub namespace: Option<At<String>>,
     /// There, but perhaps unreadable.
     pub namespace_present: bool,
-    /// The span is that of the key.
-    pub dimensions: Option<At<Vec<(At<String>, At<String>)>>>,
+    pub dimensions: Option<Dimensions>,
     pub unit: Option<At<String>>,
     pub operation: Option<At<String>>,
     /// Nothing: all regions of the subject. The span is that of the key.

@@ -130,7 +130,7 @@ pub const METRICS: &[Metric] = &[
         about: "Connections to tasks that could not be made.",
         ..TARGETS
     },
-    Metric { name: "request_count", aws_name: "RequestCount", about: "Requests that a task answered.", ..TARGETS },
+    Metric { name: "request_count", aws_name: "RequestCount", about: "Requests that the load balancer had a task for.", ..TARGETS },
     Metric {
         name: "latency_p50",
         aws_name: "TargetResponseTime",
