@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use roxmltree::{Document, Node};
+use serde_json::{Value, json};
 
 use super::{
     World,
     call::{Answer, Call, Refusal},
     refuse,
     route53::operation,
-    xml::{self, Item},
+    xml,
 };
 
 type Verdict = Result<(), Refusal>;
@@ -32,12 +33,15 @@ fn named(body: &str) -> Option<(String, String)> {
 }
 
 /// The alarm as CloudWatch shows it.
-fn alarm(world: &World, call: &Call, region: &str, name: &str) -> Option<Item> {
-    let (signed, wanted) = (format!("/{}/{}/", call.region, call.service), format!("/{region}/{}/", call.service));
-    let head = call.head.iter().map(|(key, value)| (key.clone(), value.replace(&signed, &wanted))).collect();
-    let there = Call { region: region.to_owned(), method: "POST".to_owned(), path: "/".to_owned(), head, ..call.clone() };
-    let seen = world.forward(&there.ask_query("monitoring", "2010-08-01", "DescribeAlarms", &[("AlarmNames.member.1", name)]));
-    xml::items(&seen.text(), "MetricAlarms").into_iter().next()
+fn alarm(world: &World, call: &Call, region: &str, name: &str) -> Option<Value> {
+    let (signed, wanted) = (format!("/{}/{}/", call.region, call.service), format!("/{region}/monitoring/"));
+    let kept = call.head.iter().filter(|(key, _)| key != "content-type");
+    let mut head: Vec<_> = kept.map(|(key, value)| (key.clone(), value.replace(&signed, &wanted))).collect();
+    head.push(("content-type".to_owned(), "application/x-amz-json-1.0".to_owned()));
+    head.push(("x-amz-target".to_owned(), "GraniteServiceVersion20100801.DescribeAlarms".to_owned()));
+    let (service, body) = ("monitoring".to_owned(), json!({ "AlarmNames": [name] }).to_string().into_bytes());
+    let seen = world.forward(&Call { service, method: "POST".to_owned(), path: "/".to_owned(), head, body, ..call.clone() });
+    seen.json()["MetricAlarms"].as_array()?.first().cloned()
 }
 
 /// Whether Route 53 would take such a health check.
@@ -62,21 +66,22 @@ pub fn judge(world: &World, call: &Call) -> Verdict {
     let Some(alarm) = alarm(world, call, &region, &name) else {
         return refuse(INVALID, format!("Invalid parameter : the CloudWatch alarm {name} does not exist in {region}"));
     };
-    let (of, times) = (alarm.one("EvaluationPeriods"), alarm.one("DatapointsToAlarm"));
-    let is_plain = alarm.one("ExtendedStatistic").is_empty() && (times.is_empty() || times == of);
-    if !is_plain || alarm.one("Period").parse::<u32>().is_ok_and(|period| period < 60) {
+    let (of, times) = (&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]);
+    let is_plain = !alarm["ExtendedStatistic"].is_string() && (times.is_null() || times == of);
+    if !is_plain || alarm["Period"].as_u64().is_none_or(|period| period < 60) {
         return refuse(INVALID, format!("Invalid parameter : the CloudWatch alarm {name} cannot be the base of a health check"));
     }
     Ok(())
 }
 
 /// The definition of an alarm as Route 53 shows its copy.
-fn copied(alarm: &Item) -> String {
+fn copied(alarm: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let fields = ["EvaluationPeriods", "Threshold", "ComparisonOperator", "Period", "MetricName", "Namespace", "Statistic"];
-    let fields: String = fields.iter().map(|name| format!("<{name}>{}</{name}>", alarm.one(name))).collect();
-    let names = alarm.all("Dimensions/member/Name").zip(alarm.all("Dimensions/member/Value"));
-    let dimensions: String =
-        names.map(|(name, value)| format!("<Dimension><Name>{name}</Name><Value>{value}</Value></Dimension>")).collect();
+    let fields: String = fields.iter().map(|name| format!("<{name}>{}</{name}>", text(&alarm[*name]))).collect();
+    let dimension =
+        |one: &Value| format!("<Dimension><Name>{}</Name><Value>{}</Value></Dimension>", text(&one["Name"]), text(&one["Value"]));
+    let dimensions: String = alarm["Dimensions"].as_array().into_iter().flatten().map(dimension).collect();
     format!("<CloudWatchAlarmConfiguration>{fields}<Dimensions>{dimensions}</Dimensions></CloudWatchAlarmConfiguration>")
 }
 
