@@ -1,6 +1,6 @@
 //! The one integration binary: each further one would link fifty megabytes of SDK again.
-mod alerts;
 mod alarms;
+mod alerts;
 mod architecture;
 mod capacity;
 mod databases;

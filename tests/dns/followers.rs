@@ -21,7 +21,8 @@ fn errors(threshold: u32) -> String {
 
 /// An alarm on what Route 53 sees of the record.
 fn health() -> String {
-    let alarm = "alarms:\n  health: { record: api.example.com, metric: health_check_status, threshold: 1, period: 60s, evaluation_periods: 1 }\n";
+    let alarm =
+        "alarms:\n  health: { record: api.example.com, metric: health_check_status, threshold: 1, period: 60s, evaluation_periods: 1 }\n";
     format!("{alarm}alerts: {{ emails: [ops@example.com] }}\n")
 }
 
@@ -94,7 +95,9 @@ fn another_type_of_check_is_made_before_the_old_one_goes() {
         apply(&place);
         place.is_converged();
         let all = strict().changes(&place.account);
-        let at = |what: &str| all.iter().enumerate().skip(before).filter(|(_, call)| call.starts_with(what)).map(|(at, _)| at).collect::<Vec<_>>();
+        let at = |what: &str| {
+            all.iter().enumerate().skip(before).filter(|(_, call)| call.starts_with(what)).map(|(at, _)| at).collect::<Vec<_>>()
+        };
         let [made, pointed, gone] =
             ["POST /2013-04-01/healthcheck", "POST /2013-04-01/hostedzone/", "DELETE /2013-04-01/healthcheck/"].map(at);
         assert!(made.first() < pointed.first() && pointed.last() < gone.last(), "{all:#?}");
