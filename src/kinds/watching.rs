@@ -34,6 +34,8 @@ pub(super) struct Placed<'a> {
     pub region: Region,
     /// The region whose part of the subject it watches.
     pub of: Region,
+    /// The key in the file.
+    pub key: &'a str,
     /// Its name in its address.
     pub name: String,
     pub watches: &'a Watches,
@@ -102,7 +104,7 @@ pub(super) fn placed<'a>(model: &'a Model, facts: &Facts) -> Vec<Placed<'a>> {
                 Watches::Named { metric, key, operation } => dimensions(metric, key, operation.as_deref(), &at.watched, &at.of),
             };
             let (region, of, name) = (at.stands, at.watched, at.name);
-            all.push(Placed { region, of, name, watches: &alarm.watches, member, dimensions });
+            all.push(Placed { region, of, key, name, watches: &alarm.watches, member, dimensions });
         }
     }
     all

@@ -5,7 +5,7 @@ use super::{EU, US, action, lag, table};
 use crate::support::{
     aws::{Aws, block_on},
     binary::Place,
-    strict::cloudwatch::wrong_with,
+    strict::wrong_with,
 };
 
 const ADDR: &str = "global/cloudwatch.dashboard/shop";

@@ -139,7 +139,7 @@ const fn insufficient_data(given: InsufficientData) -> InsufficientDataHealthSta
 
 /// The alarm of that key which watches a region and stands there.
 fn alarm_of<'a>(model: &'a Model, facts: &Facts, key: &str, region: &Region) -> Option<Placed<'a>> {
-    placed(model, facts).into_iter().find(|placed| placed.name == key && placed.of == *region && placed.region == *region)
+    placed(model, facts).into_iter().find(|placed| placed.key == key && placed.of == *region && placed.region == *region)
 }
 
 /// `route53.health_check`.

@@ -8,7 +8,7 @@ mod attributes;
 mod call;
 mod cbor;
 mod certificates;
-pub mod cloudwatch;
+mod cloudwatch;
 mod containers;
 mod databases;
 mod dynamodb;
@@ -30,6 +30,7 @@ mod slow;
 mod topics;
 mod xml;
 
+pub use cloudwatch::wrong_with;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
