@@ -389,7 +389,7 @@ mod tests {
             let metrics: Vec<&Metric> = row.metrics.iter().filter_map(|name| named(name)).collect();
             assert_eq!(metrics.len(), row.metrics.len(), "{}", row.title);
             let home = |metric: &&Metric| home(metric.place, &Region::new("eu-west-1"));
-            assert!(metrics.iter().all(|metric| home(&metric) == home(&metrics[0])), "{}", row.title);
+            assert!(metrics.iter().all(|metric| home(metric) == home(&metrics[0])), "{}", row.title);
             assert!(row.right.iter().all(|name| row.metrics.contains(name)), "{}", row.title);
         }
         let drawn: usize = ROWS.iter().map(|row| row.metrics.len()).sum();
