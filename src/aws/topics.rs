@@ -131,14 +131,19 @@ pub async fn arn(cx: &Cx, name: &str) -> Result<String, Fault> {
 /// # Errors
 /// What AWS refused.
 pub async fn candidates(cx: &Cx) -> Result<BTreeSet<String>, Fault> {
-    let own = arn(cx, &name_of(&cx.owner.stack)).await?;
+    let own = match arn(cx, &name_of(&cx.owner.stack)).await {
+        Ok(own) => Some(own),
+        // Where none is wanted the index is enough, and nobody has to know the account.
+        Err(_) if !regions(&cx.model).contains(cx.region()?) => None,
+        Err(fault) => return Err(fault),
+    };
     // Without the index the one of the stack's name is read all the same.
     let index = tagged(cx, cx.region()?).await.ok();
     let of_region = format!(":sns:{}:", cx.region()?);
     // The ARN of a subscription has one part more.
     let is_topic = |arn: &&String| arn.contains(&of_region) && arn.split(':').count() == 6;
     let listed = index.iter().flat_map(|index| index.iter()).map(|line| &line.arn).filter(is_topic).cloned();
-    Ok(listed.chain([own]).collect())
+    Ok(listed.chain(own).collect())
 }
 
 /// What a topic carries and what it remembers; nothing when it is not there.
