@@ -218,9 +218,10 @@ async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options:
         sleep(pause).await;
         pause = (pause * 2).min(work.timing.longest_pause_between_looks.unwrap_or(Duration::from_secs(15)));
     }
-    if !options.bake.is_zero() {
-        work.say(Event::GateBaking { region: region.clone(), bake: options.bake });
-        sleep(options.bake).await;
+    let bake = plan.gates.iter().find(|gate| gate.region == *region).map_or(options.bake, |gate| gate.bake.min(options.bake));
+    if !bake.is_zero() {
+        work.say(Event::GateBaking { region: region.clone(), bake });
+        sleep(bake).await;
         // A region that fell over while it baked is not one to follow with the next.
         let why = fell_over(work, region, &addrs, began).await;
         if !why.is_empty() {

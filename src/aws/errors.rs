@@ -235,6 +235,12 @@ fn class_of(op: &str, code: &str, message: &str, status: u16) -> Class {
     let is = |name: &str| code.eq_ignore_ascii_case(name);
     let any = |names: &[&str]| names.iter().any(|name| is(name));
     let lower = code.to_ascii_lowercase();
+    // Route 53 reads an alarm in its region, which may not show one that has just been made.
+    if matches!(op, "route53:CreateHealthCheck" | "route53:UpdateHealthCheck") && is("InvalidInput") {
+        let says = message.to_ascii_lowercase();
+        let is_of_its_kind = ["statistic", "period", "metric math"].iter().any(|word| says.contains(word));
+        return if says.contains("alarm") && !is_of_its_kind { Class::Contention } else { Class::Invalid };
+    }
     if is("ResourceInUseException") && op.starts_with("acm:") {
         return Class::InUse;
     }

@@ -85,7 +85,12 @@ impl Endpoint {
             Some((scheme, rest)) => {
                 let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
                 let host = authority.rsplit('@').next().unwrap_or_default();
-                format!("{protocol} {scheme}://{host}/… (#{:08x})", hash(address))
+                // SNS lists a password as four stars, so that another one is no difference.
+                let known = match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+                    Some((user, password)) => address.replacen(&format!("{user}:{password}@"), &format!("{user}:****@"), 1),
+                    None => address.clone(),
+                };
+                format!("{protocol} {scheme}://{host}/… (#{:08x})", hash(&known))
             }
             // Nobody is told apart from another by the case of their address.
             None if protocol == "email" => format!("{protocol} {}", address.to_ascii_lowercase()),

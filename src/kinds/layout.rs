@@ -236,7 +236,9 @@ fn thresholds(model: &Model, region: &Region, row: &Row) -> Vec<Value> {
 
 fn threshold(key: &str, when: When, threshold: f64, period: u32) -> Value {
     let way = if when == When::Above { "above" } else { "below" };
-    json!({ "label": format!("alarm {key}: {way} {threshold} in {period} s"), "value": threshold })
+    // A whole number is written as one.
+    let value = format!("{threshold}").parse::<i64>().map_or_else(|_| json!(threshold), |whole| json!(whole));
+    json!({ "label": format!("alarm {key}: {way} {threshold} in {period} s"), "value": value })
 }
 
 /// One chart; nothing where there is nothing to draw.

@@ -374,9 +374,13 @@ impl<'a> Build<'a> {
         let pointed = self.regions_with(Traffic::Directs);
         let serving = if pointed.is_empty() { self.regions_with(Traffic::Answers) } else { pointed };
         let mut gate_before: Option<(NodeIndex, Region)> = None;
-        for region in rollout.order.iter().filter(|region| serving.contains(region)) {
-            let wave = self.wave(region);
-            if wave.is_empty() {
+        let regions: Vec<&Region> = rollout.order.iter().filter(|region| serving.contains(region)).collect();
+        let waves: Vec<_> = regions.iter().map(|region| self.wave(region)).collect();
+        let last = waves.iter().rposition(|wave| !wave.is_empty());
+        for (at, (region, wave)) in regions.into_iter().zip(waves).enumerate() {
+            // A region that an earlier run changed is asked again before the next one follows: what stopped that run may go on.
+            let is_done = wave.is_empty();
+            if is_done && (last.is_none_or(|last| at > last) || self.warners(region).is_none()) {
                 continue;
             }
             let gate = self.graph.add_node(Op::Gate(region.clone()));
@@ -401,7 +405,8 @@ impl<'a> Build<'a> {
             let mut checks: Vec<String> =
                 wave.iter().filter(|(.., judged)| *judged).map(|(_, name, _)| format!("{name} is healthy")).collect();
             checks.extend(self.warners(region));
-            ordered.gates.push(GateInfo { region: region.clone(), checks, bake: rollout.bake });
+            let bake = if is_done { Duration::ZERO } else { rollout.bake };
+            ordered.gates.push(GateInfo { region: region.clone(), checks, bake });
             gate_before = Some((gate, region.clone()));
         }
     }

@@ -8,7 +8,7 @@ use super::{
     aurora, checks,
     decode::{AlarmDraft, AlarmMemberDraft, AlertsDraft, AuroraDraft, Draft, RecordDraft, ServiceDraft, TableDraft, ThresholdUnit},
     metrics::{Metric, Subject, Unit, named},
-    model::{Alarm, AlarmMember, Alerts, CustomMetric, MissingData, Statistic, Watches, When},
+    model::{Alarm, AlarmMember, Alerts, CustomMetric, InsufficientData, MissingData, Statistic, Watches, When},
     placeholders::{self, Values},
     records,
     report::At,
@@ -168,22 +168,41 @@ fn watches(draft: &Draft, alarm: &AlarmDraft, table_names: &IndexMap<String, Str
     }))
 }
 
+/// What a period without data counts as, unless the file says. Turned the other way round, a metric that is silent when all is well
+/// is silent when all is lost: no requests at all are fewer than any.
+fn missing_data(metric: Option<&Metric>, when: When) -> MissingData {
+    match metric {
+        None => MissingData::Missing,
+        Some(metric) if when == metric.when || metric.missing_data == MissingData::Ignore => metric.missing_data,
+        Some(_) if when == When::Below => MissingData::Breaching,
+        Some(_) => MissingData::NotBreaching,
+    }
+}
+
+/// What an alarm of that key has data for in a region, when it has too little: what its own missing data counts as there.
+pub fn without_data(draft: &Draft, key: &str, region: &str) -> InsufficientData {
+    let alarm = draft.alarms.iter().find(|alarm| alarm.key.value == key);
+    match alarm.and_then(|alarm| member(alarm, region)).map(|member| member.missing_data) {
+        Some(MissingData::NotBreaching) => InsufficientData::Healthy,
+        Some(MissingData::Breaching) => InsufficientData::Unhealthy,
+        _ => InsufficientData::LastKnownStatus,
+    }
+}
+
 fn member(alarm: &AlarmDraft, region: &str) -> Option<AlarmMember> {
     let member = alarm.member_in(region);
     let metric = metric(alarm);
     let given = member.threshold.as_ref()?.value;
     // The checks allow no number that would not fit.
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let when = member.when.as_ref().map_or_else(|| metric.map_or(When::Above, |metric| metric.when), |when| when.value);
     Some(AlarmMember {
         threshold: threshold(given.number, given.unit, unit(alarm))?,
         period: small(period(member)),
         evaluation_periods: small(evaluation_periods(member)),
         datapoints_to_alarm: small(datapoints(member)),
-        when: member.when.as_ref().map_or_else(|| metric.map_or(When::Above, |metric| metric.when), |when| when.value),
-        missing_data: member
-            .missing_data
-            .as_ref()
-            .map_or_else(|| metric.map_or(MissingData::Missing, |metric| metric.missing_data), |given| given.value),
+        when,
+        missing_data: member.missing_data.as_ref().map_or_else(|| missing_data(metric, when), |given| given.value),
         statistic: statistic(alarm, member)?,
     })
 }

@@ -2,10 +2,11 @@
 use indexmap::IndexMap;
 
 use super::{
+    alarms::without_data,
     decode::{DnsDraft, Draft, HealthCheckDraft, Policy, RecordDraft, ServiceDraft},
     model::{
-        AlarmCheck, Certificate, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, InsufficientData, Location,
-        RecordMember, Routing,
+        AlarmCheck, Certificate, Dns, DnsRecord, EndpointCheck, HealthCheck, HealthCheckProtocol, HostedZone, Location, RecordMember,
+        Routing,
     },
     services,
 };
@@ -95,8 +96,10 @@ fn member(draft: &Draft, record: &RecordDraft, service: &ServiceDraft, region: &
 
 fn health_check(draft: &Draft, check: &HealthCheckDraft, service: &ServiceDraft, region: &str) -> HealthCheck {
     if let Some(alarm) = &check.from_alarm {
-        // While nothing is known nothing is changed: silence takes no region out, and brings none back.
-        let insufficient_data = check.insufficient_data.as_ref().map_or(InsufficientData::LastKnownStatus, |given| given.value);
+        // Route 53 looks at the metric and not at the alarm's state, and a region without clients has no data: with the last status it
+        // would never come back.
+        let by_alarm = || without_data(draft, &alarm.value, region);
+        let insufficient_data = check.insufficient_data.as_ref().map_or_else(by_alarm, |given| given.value);
         return HealthCheck::Alarm(AlarmCheck { alarm: alarm.value.clone(), insufficient_data });
     }
     let certificate = services::certificate(draft, service, region);

@@ -4,6 +4,7 @@
 //! alarm is fixed but its name; what it watches is followed in place when it is made anew. Alarms of Application Auto Scaling
 //! (`TargetTracking-…`) do not begin like a stack's and are never looked at.
 use aws_sdk_cloudwatch::types::{self, ComparisonOperator, StandardUnit};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -75,6 +76,10 @@ const PUT: &str = "cloudwatch:PutMetricAlarm";
 const ACTIONS: &str = "alarm-actions";
 /// The topic of a region, in its address.
 const TOPIC: &str = "alerts";
+
+const HOUR: i64 = 3600;
+const SERVICE: &str = "ecs.service";
+const DYNAMODB: &str = "AWS/DynamoDB";
 
 /// What AWS does unless told otherwise.
 const EVALUATE: &str = "evaluate";
@@ -193,7 +198,12 @@ fn want(model: &Model, facts: &Facts, placed: Placed<'_>) -> Want<Spec> {
         insufficient_data_actions: Unordered::default(),
         tags: named(model, &placed.name),
     };
-    Want::new(addr, spec)
+    // What watches a service is made when that runs: before, it would say that nothing does.
+    let service = match placed.watches {
+        Watches::Named { metric, key, .. } if metric.subject == Subject::Service => Some(Addr::regional(&placed.of, SERVICE, key)),
+        _ => None,
+    };
+    Want::new(addr, spec).after(service)
 }
 
 /// Actions as they were found: topics are references, so that one of ours is removed after the alarm has let go of it.
@@ -268,6 +278,18 @@ async fn put(cx: &Cx, want: &Want<Spec>, actions_enabled: bool) -> Result<(), Fa
     let ask = ask.set_ok_actions(Some(texts(&spec.ok_actions)?));
     let ask = ask.set_insufficient_data_actions(Some(texts(&spec.insufficient_data_actions)?));
     ask.set_tags(Some(to_send(cx, &want.addr, &spec.tags))).send().await.map_err(fault(PUT)).map(drop)
+}
+
+/// Whether an alarm on a table is on because nothing came after the bad data: DynamoDB sends nothing where nothing happens, and
+/// CloudWatch ignores that (CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data"), so it stays on for days. What
+/// this run's own rollout brought about is younger.
+fn is_stale(cx: &Cx, alarm: &types::MetricAlarm) -> bool {
+    let Some(since) = alarm.state_updated_timestamp().filter(|_| alarm.namespace() == Some(DYNAMODB)) else { return false };
+    let window = i64::from(alarm.period().unwrap_or_default()) * i64::from(alarm.evaluation_periods().unwrap_or_default());
+    let rollout = &cx.model.rollout;
+    let within = rollout.gate_timeout + rollout.bake;
+    let oldest = Timestamp::now().as_second() - window - i64::try_from(within.as_secs()).unwrap_or(i64::MAX / 2) - HOUR;
+    since.secs() < oldest
 }
 
 /// Whether its actions are to be on after a change: as they are now, unless the user asked for them.
@@ -398,7 +420,7 @@ impl Kind for MetricAlarm {
     /// An alarm that has too little to judge by says nothing.
     async fn warnings(&self, cx: &Cx) -> Result<Vec<String>, Fault> {
         let seen = alarms(cx).await?;
-        let on = seen.metric.iter().filter(|alarm| alarm.state_value() == Some(&types::StateValue::Alarm));
+        let on = seen.metric.iter().filter(|alarm| alarm.state_value() == Some(&types::StateValue::Alarm) && !is_stale(cx, alarm));
         let ours = on.filter(|alarm| alarm.alarm_name().is_some_and(|name| watches_its_region(cx, name)));
         let say = |alarm: &types::MetricAlarm| {
             let (name, why) = (alarm.alarm_name().unwrap_or_default(), alarm.state_reason().unwrap_or("AWS gives no reason"));
