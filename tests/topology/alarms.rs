@@ -13,8 +13,8 @@ use mrctl::{
 
 use super::{files, report};
 
-fn checked() -> Model {
-    topology::load("alarms", &files("checked")["alarms"]).unwrap_or_else(|report| panic!("{}", view::report::text(&report, false))).0
+fn valid_file() -> Model {
+    topology::load("alarms", &files("valid")["alarms"]).unwrap_or_else(|report| panic!("{}", view::report::text(&report, false))).0
 }
 
 fn member(alarm: &Alarm, region: &str) -> AlarmMember {
@@ -36,7 +36,7 @@ fn count(threshold: f64) -> AlarmMember {
 
 #[test]
 fn the_model_holds_what_the_file_says() {
-    let all = checked();
+    let all = valid_file();
     let alarm = |key: &str| &all.alarms[key];
     assert_eq!(alarm("errors").members.len(), 3);
     assert_eq!(member(alarm("errors"), "eu-west-1"), count(50.0));
@@ -90,7 +90,7 @@ fn the_model_holds_what_the_file_says() {
 
 #[test]
 fn records_follow_alarms() {
-    let all = checked();
+    let all = valid_file();
     let check = |name: &str, region| all.dns.as_ref().unwrap().records[name].members[&Region::new(region)].health_check.clone().unwrap();
     let follows = |alarm: &str, insufficient_data| HealthCheck::Alarm(AlarmCheck { alarm: alarm.to_owned(), insufficient_data });
     assert_eq!(check("api.example.com", "eu-west-1"), follows("slow", InsufficientData::Healthy));
@@ -100,7 +100,7 @@ fn records_follow_alarms() {
 
 #[test]
 fn every_metric_of_the_table_is_in_the_file() {
-    let all = checked();
+    let all = valid_file();
     let used = all.alarms.values().filter_map(|alarm| match &alarm.watches {
         Watches::Named { metric, .. } => Some(metric.name),
         Watches::Custom(_) => None,
@@ -110,7 +110,7 @@ fn every_metric_of_the_table_is_in_the_file() {
 
 #[test]
 fn alarms_stand_where_their_metrics_are() {
-    let all = checked();
+    let all = valid_file();
     let placed = |key: &str| -> Vec<String> {
         let gateways = |region: &Region| if region.as_str() == "eu-west-1" { vec![1, 3] } else { vec![2] };
         let placements = all.alarms[key].placements(key, &all, gateways);
@@ -172,7 +172,7 @@ fn what_may_hold_a_key_is_in_no_report() {
         let shown = view::report::text(&report, false) + &view::report::text(&report, true) + &report.to_json().to_string();
         assert!(!shown.contains("secret-key") && shown.contains("hooks.example.com"), "{name}:\n{shown}");
     }
-    let all = files("checked")["alarms"].clone();
+    let all = files("valid")["alarms"].clone();
     for (added, code) in [
         ("  alsace: 1\n", "yaml::syntax"),
         ("---\n", "file::several-documents"),

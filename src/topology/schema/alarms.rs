@@ -78,7 +78,7 @@ fn member() -> Map<String, Value> {
         "period": duration("Over what time a data point is taken: 10s, 20s, 30s or a multiple of 60s.", Some("60s")),
         "evaluation_periods": number("How many periods are looked at.", 1, 10_080, Some(1)),
         "datapoints": number("In how many of them the threshold has to be passed; all by default.", 1, 10_080, None),
-        "when": { "description": "On which side of the threshold it alarms; the metric's own by default.", "enum": words(WHENS) },
+        "when": { "description": "On which side of the threshold it alarms; by the metric and `when` by default.", "enum": words(WHENS) },
         "missing_data": { "description": "What a period without data counts as; the metric's own by default.", "enum": words(MISSING_DATA) },
         "statistic": {
             "description": "What is made of the values of a period; the metric's own by default. Or a percentile: `p99`.",

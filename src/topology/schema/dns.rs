@@ -65,7 +65,7 @@ fn asked() -> Map<String, Value> {
             "interval": duration("Between two questions of one checker: 10s or 30s.", Some("10s")),
             "failure_threshold": number("Bad answers in a row until the region counts as unhealthy.", 1, 10, Some(3)),
             "from_alarm": { "description": "The key of an alarm that Route 53 follows instead of asking.", "type": ["string", "null"], "minLength": 1 },
-            "insufficient_data": { "description": "How the check stands while the alarm has too little data.", "enum": words(INSUFFICIENT_DATA), "default": "last_known_status" },
+            "insufficient_data": { "description": "How the check stands while the alarm has too little data; as its missing data counts by default.", "enum": words(INSUFFICIENT_DATA) },
     });
     match properties {
         Value::Object(properties) => properties,
