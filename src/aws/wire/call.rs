@@ -21,7 +21,7 @@ pub enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub region: Region,
-    /// The name under which the request is signed, for example `ec2` or `tagging`.
+    /// The name under which the request is signed, for example `ec2` or `tagging`; CloudWatch's own for its `monitoring`.
     pub service: String,
     /// The operation, for example `CreateVpc`; `METHOD /path` where a service has only those and `rest` does not know them.
     pub operation: String,
@@ -40,7 +40,11 @@ impl Call {
     pub fn read(region: &Region, request: &HttpRequest) -> Self {
         let parameters = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let headers = request.headers();
-        let service = headers.get("authorization").and_then(signed_service).unwrap_or("unsigned").to_owned();
+        let service = match headers.get("authorization").and_then(signed_service).unwrap_or("unsigned") {
+            // Everybody else, IAM included, calls it so.
+            "monitoring" => "cloudwatch".to_owned(),
+            signed => signed.to_owned(),
+        };
         let target = headers.get("x-amz-target").and_then(|target| target.rsplit('.').next());
         let path = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest.find('/').map_or("/", |start| &rest[start..]));
         let path = path.split('?').next().unwrap_or("/");
@@ -117,7 +121,7 @@ mod tests {
             signed("AWS4-HMAC-SHA256 Credential=1/20260101/eu-west-1/monitoring/aws4_request, SignedHeaders=host, Signature=0");
         let routed =
             request("POST", "http://127.0.0.1:1/service/GraniteServiceVersion20100801/operation/PutMetricAlarm", &[monitoring], "");
-        assert_eq!(read(&routed), ("monitoring".into(), "PutMetricAlarm".into(), Protocol::Cbor, true));
+        assert_eq!(read(&routed), ("cloudwatch".into(), "PutMetricAlarm".into(), Protocol::Cbor, true));
         let rest = request("GET", "https://route53.amazonaws.com/2013-04-01/hostedzone?maxitems=1", &[], "");
         assert_eq!(read(&rest), ("unsigned".into(), "GET /2013-04-01/hostedzone".into(), Protocol::Json, false));
     }
