@@ -82,8 +82,13 @@ fn what_is_left_is_seen() {
     // VPC, subnets, gateway, route tables, tables; then address, NAT gateway, group, endpoints and peering; then the targets and
     // the policies of one table and its index; then the groups of the service, what scales it, load balancer with two listeners,
     // target group, certificate, cluster with a service, task definition, log group and its two roles; then the global cluster, its
-    // cluster here with an instance and its two groups, the secret, and the group that lets the service in.
-    assert_eq!(left.len(), 1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 3 + 2 + 2 + 2 + 2 + 1 + 2 + 2 + 1 + 1, "{left:#?}");
+    // cluster here with an instance and its two groups, the secret, and the group that lets the service in; then five alarms, their
+    // light, and the topic with three that it tells.
+    assert_eq!(
+        left.len(),
+        1 + 4 + 1 + 3 + 3 + 1 + 1 + 1 + 2 + 1 + 4 + 4 + 2 + 2 + 3 + 2 + 2 + 2 + 2 + 1 + 2 + 2 + 1 + 1 + 5 + 1 + 1 + 3,
+        "{left:#?}"
+    );
 }
 
 /// Each is built, then turned into another one of the same name, then removed.

@@ -137,36 +137,46 @@ fn alerts() -> Vec<Case> {
         file
     };
     let key = |region: &str, id: &str| json!(format!("arn:aws:kms:{region}:123456789012:key/{id}"));
+    let keys = |id: &str| json!({ "us-east-1": key("us-east-1", id), "eu-west-1": key("eu-west-1", id) });
     let queue = |name: &str| json!([format!("arn:aws:sqs:{{region}}:{{account}}:{name}")]);
-    let by_mail = told(json!({ "emails": ["ops@example.com"], "encryption": {} }));
+    let never_confirmed = Nothing("nobody can end what nobody confirmed: it goes by itself");
+    let told_of = |values: [Value; 2]| {
+        let [first, second] = values;
+        [(first, Change), (second, Change), (GONE, never_confirmed)]
+    };
+    let mut encrypted = told(json!({ "emails": ["ops@example.com"], "encryption": { "us-east-1": key("us-east-1", "a") } }));
+    encrypted["alarms"]["watch"]["regions"] = json!(["us-east-1"]);
+    let both = || json!(["us-east-1", "eu-west-1"]);
     vec![
         beside(
             &told(json!({ "arns": queue("x") })),
             vec![
-                moved("alerts.emails", "/alerts/emails", always(Change, [json!(["a@example.com"]), json!(["b@example.com"]), GONE])),
-                moved(
-                    "alerts.https",
-                    "/alerts/https",
-                    always(Change, [json!(["https://example.com/a"]), json!(["https://example.com/b"]), GONE]),
-                ),
+                moved("alerts.emails", "/alerts/emails", told_of([json!(["a@example.com"]), json!(["b@example.com"])])),
+                moved("alerts.https", "/alerts/https", told_of([json!(["https://example.com/a"]), json!(["https://example.com/b"])])),
             ],
         ),
-        beside(
-            &by_mail,
+        case(
+            "alerts.arns",
+            &told(json!({ "emails": ["ops@example.com"] })),
+            "/alerts/arns",
+            always(Change, [queue("a"), queue("b"), GONE]),
+        ),
+        case(
+            "alerts.encryption",
+            &told(json!({ "emails": ["ops@example.com"] })),
+            "/alerts/encryption",
+            always(Change, [keys("a"), keys("b"), GONE]),
+        ),
+        together(
+            &encrypted,
             vec![
-                moved("alerts.arns", "/alerts/arns", always(Change, [queue("a"), queue("b"), GONE])),
+                moved("alarm.regions", "/alarms/watch/regions", always(Change, [both(), both(), json!(["us-east-1"])])),
                 moved(
                     "alerts.encryption.*",
                     "/alerts/encryption/eu-west-1",
                     always(Change, [key("eu-west-1", "a"), key("eu-west-1", "b"), GONE]),
                 ),
             ],
-        ),
-        case(
-            "alerts.encryption",
-            &told(json!({ "emails": ["ops@example.com"] })),
-            "/alerts/encryption",
-            always(Change, [json!({ "eu-west-1": key("eu-west-1", "a") }), json!({ "us-east-1": key("us-east-1", "a") }), GONE]),
         ),
     ]
 }
