@@ -15,7 +15,7 @@ use crate::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
         existing, guard, left_out, observe, order, posture, quota, select, stuck, unmatched, unused_adoptions, unused_restorations,
     },
-    resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope},
+    resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope, readable},
     topology::Model,
 };
 
@@ -99,6 +99,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
         plan.findings.extend(quotas(&cx, &kinds, &plan, facts.account.as_deref(), read_at).await);
     }
     (plan.graph, plan.gates, plan.drains) = (ordered.graph, ordered.gates, ordered.drains);
+    plan.findings.extend(wrong_already(&cx, &kinds, &plan, model.rollout.gate_timeout).await);
     let (refusals, unused) = guard(&kinds, &plan.steps, &asked.allowed);
     plan.refusals = refusals;
     plan.findings.extend(unused);
@@ -257,6 +258,28 @@ async fn quotas(cx: &Cx, kinds: &Kinds, plan: &Plan, account: Option<&str>, read
     let within = left.clamp(Duration::from_secs(1), Duration::from_secs(5));
     let measured = aws::quotas::measure(cx, account, asked, within).await;
     quota::judge(needs.into_iter().zip(measured).collect())
+}
+
+/// What keeps a gate of the plan shut unless it ends by itself: known before anything is changed, from what was read already.
+async fn wrong_already(cx: &Cx, kinds: &Kinds, plan: &Plan, timeout: Duration) -> Vec<Finding> {
+    let is_answering = |region: &Region| plan.regions.get(region).is_some_and(|state| state.state == Reach::Reachable);
+    let mut all = Vec::new();
+    for gate in plan.gates.iter().filter(|gate| is_answering(&gate.region)) {
+        for kind in kinds.iter().filter(|kind| kind.traits().warns) {
+            // What cannot be read now is asked for again by the gate.
+            for warning in kind.warnings(&cx.at(&Scope::from(&gate.region))).await.unwrap_or_default() {
+                all.push(Finding {
+                    severity: Severity::Warning,
+                    help: Some(format!(
+                        "apply changes this region, waits up to {} for it to end, and then stops with 6 before the regions that follow",
+                        readable(timeout)
+                    )),
+                    ..note("gate::shut-now", format!("the gate of {} does not open now: {warning}", gate.region))
+                });
+            }
+        }
+    }
+    all
 }
 
 /// Wants that no later run will find decidable, because all regions answered: half of what they belong to is not built.

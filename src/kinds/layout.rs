@@ -132,6 +132,11 @@ const ROWS: [Row; 12] = [
 /// The title of the row with the metrics of the application.
 const OWN: &str = "Own metrics";
 
+/// Whether a chart of that title shows metrics of the application, whose dimensions are words wherever they are from.
+pub(super) fn is_own(title: &str) -> bool {
+    title.strip_prefix(OWN).is_some_and(|rest| rest.starts_with(", "))
+}
+
 /// A chart of a region.
 struct Chart {
     region: Region,

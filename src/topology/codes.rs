@@ -182,6 +182,7 @@ codes! {
     ALERTS_URL Error "alerts::url" "`https` are URLs that begin with `https://` and a host, without spaces and without a part after `#`, each once. They may hold a key, so mrctl never shows more than the host."
     ALERTS_ARN Error "alerts::arn" "`arns` are the ARNs of SQS queues and Lambda functions, each once; they may contain {region}, {account} and {stack}. Alarms tell the topic of their own region, because AWS lets them tell no topic of another, and topics cannot tell topics. A FIFO queue takes nothing from a standard topic."
     ALERTS_ENCRYPTION Error "alerts::encryption" "`encryption` has the ARN (not an alias) of a KMS key of yours for each region with a topic, that is with alarms, and for no other: a topic and its key are in one region. The policy of the key must let cloudwatch.amazonaws.com use it, or alarms tell nobody and no call fails."
+    ALERTS_TOO_MANY Error "alerts::too-many" "`emails`, `https` and `arns` together are at most 50. Which subscriptions are its own mrctl remembers in the tags of the topic, and these hold no more. Tell a mailing list, a queue or a function that tells the others."
     ALERTS_UNUSED Warning "alerts::unused" "Without alarms there is no topic, so nobody is told anything."
     ROLLOUT_ORDER Error "rollout::order" "`rollout.order` lists regions of the file, each at most once. Regions that it leaves out follow in the order of the file."
     ROLLOUT_GATE_TIMEOUT Error "rollout::gate-timeout" "With a `gate_timeout` of zero no gate could ever pass. Give it at least one second."

@@ -17,7 +17,8 @@ use crate::{
     kinds::{
         body::{self, Widget},
         ec2::vpc::named,
-        layout::layout,
+        layout::{is_own, layout},
+        watching::as_words,
     },
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Life, Outputs, Patience, Scope, Scopes, Status, Tags, Verb, Want, owner::Marks,
@@ -45,7 +46,12 @@ fn address(stack: &str) -> Addr {
 }
 
 fn read(name: &str, text: &str, marks: Marks) -> Spec {
-    let (widgets, settings) = body::read(text);
+    let (mut widgets, settings) = body::read(text);
+    for widget in widgets.iter_mut().filter(|(title, _)| is_own(title)).map(|(_, widget)| widget) {
+        for line in widget.lines.values_mut() {
+            line.dimensions = as_words(std::mem::take(&mut line.dimensions));
+        }
+    }
     Spec { name: name.to_owned(), widgets, settings, tags: marks.tags }
 }
 

@@ -21,6 +21,10 @@ const LONGEST_LOCAL_PART: usize = 64;
 /// What SNS takes of a URL.
 const LONGEST_URL: usize = 2048;
 
+/// What a topic has subscribed is remembered in its tags, which hold 112 digests; when all are exchanged for others, both stand there
+/// for a moment, and some may wait to be confirmed.
+const MOST_SUBSCRIBERS: usize = 50;
+
 pub fn alerts(draft: &Draft, table_names: &IndexMap<String, String>, problems: &mut Vec<Problem>) {
     let Some(At { value: alerts, span }) = &draft.alerts else { return };
     if draft.alarms.is_empty() && !draft.alarms_unreadable {
@@ -54,6 +58,14 @@ pub fn alerts(draft: &Draft, table_names: &IndexMap<String, String>, problems: &
                     .help("write the ARN of a queue or a function: `arn:aws:sqs:{region}:{account}:alerts`, `arn:aws:lambda:{region}:{account}:function:alerts`"),
             );
         }
+    }
+    let all = alerts.emails.iter().chain(&alerts.https).chain(&alerts.arns);
+    if let (many, Some(first_too_many)) = (all.clone().count(), all.clone().nth(MOST_SUBSCRIBERS)) {
+        problems.push(
+            Problem::new(codes::ALERTS_TOO_MANY, format!("{many} are to be told, and a topic tells at most {MOST_SUBSCRIBERS}"))
+                .at(first_too_many.span, "one too many")
+                .help("tell a mailing list, a queue or a function that tells the others"),
+        );
     }
     once(codes::ALERTS_EMAIL, "this address", &alerts.emails, problems);
     once(codes::ALERTS_URL, "this URL", &alerts.https, problems);
