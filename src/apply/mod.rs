@@ -2,7 +2,9 @@
 //!
 //! In: a [`Plan`](crate::plan::Plan). Out: [`Event`]s while it runs and an [`Outcome`] at the end.
 mod event;
+mod health;
 mod operation;
+mod removal;
 mod run;
 mod settle;
 

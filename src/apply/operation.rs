@@ -68,12 +68,12 @@ impl Work<'_> {
         }
     }
 
-    fn kind(&self, addr: &Addr) -> Result<&dyn AnyKind, Fault> {
+    pub(super) fn kind(&self, addr: &Addr) -> Result<&dyn AnyKind, Fault> {
         self.kinds.get(&addr.kind).map(|kind| &**kind)
     }
 
     /// Everything of a kind in a scope, read anew.
-    async fn observe(&self, kind: &dyn AnyKind, cx: &Cx) -> Result<Vec<Found<Doc>>, Fault> {
+    pub(super) async fn observe(&self, kind: &dyn AnyKind, cx: &Cx) -> Result<Vec<Found<Doc>>, Fault> {
         self.read(kind, cx, None).await
     }
 
@@ -95,7 +95,7 @@ impl Work<'_> {
     }
 
     /// What is at an address now, read anew.
-    async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
+    pub(super) async fn look(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr) -> Result<Option<Found<Doc>>, Fault> {
         self.only_one(addr, self.read(kind, cx, None).await?)
     }
 
@@ -227,7 +227,7 @@ impl Work<'_> {
         self.look(kind, cx, addr).await
     }
 
-    async fn retry(&self, addr: &Addr, fault: Fault, attempt: u32, pauses: &mut Pauses) {
+    pub(super) async fn retry(&self, addr: &Addr, fault: Fault, attempt: u32, pauses: &mut Pauses) {
         self.say(Event::Retried { addr: addr.clone(), fault, attempt, pause: pauses.next() });
         pauses.pause().await;
     }
@@ -314,7 +314,7 @@ impl Work<'_> {
         }
     }
 
-    async fn update(
+    pub(super) async fn update(
         &self,
         kind: &dyn AnyKind,
         cx: &Cx,
@@ -363,141 +363,6 @@ impl Work<'_> {
             }
         }
         Ok(())
-    }
-
-    pub(super) async fn remove(&self, step: &Step) -> Result<Left, Fault> {
-        let (kind, cx) = (self.kind(&step.addr)?, self.cx.at(&step.addr.scope));
-        let found = step.found.as_ref().ok_or_else(|| Fault::bug("nothing to remove"))?;
-        match &found.life {
-            Life::Leaving(_) => {
-                until_gone(self, kind, &cx, &step.addr, &found.id).await?;
-                return Ok(Left::Nothing);
-            }
-            Life::Making(_) if kind.traits().yields => {}
-            // Most things cannot be deleted before AWS has finished making them; one that breaks instead can.
-            Life::Making(_) => match until_ready(self, kind, &cx, &step.addr, &found.id, Doing::Deleting).await {
-                Ok(_) => {}
-                Err(fault) if fault.class == Class::Invalid => {}
-                Err(fault) => return Err(fault),
-            },
-            Life::Ready | Life::Broken(_) => {}
-        }
-        let lifted = protections(&kind.traits(), found);
-        if !lifted.is_empty() {
-            // It may have gone together with another, or be going.
-            let now = self.observe(kind, &cx).await?.into_iter().find(|now| now.addr == found.addr && now.id == found.id);
-            match now.map(|now| now.life) {
-                // An index that lost sight of it is no proof; its own status is.
-                None if matches!(kind.status(&cx.afresh(), &step.addr, &found.id).await, Ok(Status::Gone)) => return Ok(Left::Nothing),
-                Some(Life::Leaving(_)) => {
-                    until_gone(self, kind, &cx, &step.addr, &found.id).await?;
-                    return Ok(Left::Nothing);
-                }
-                _ => self.lift(kind, &cx, &step.addr, found, lifted).await?,
-            }
-        }
-        self.delete(kind, &cx, &step.addr, found).await?;
-        until_gone(self, kind, &cx, &step.addr, &found.id).await?;
-        Ok(Left::Nothing)
-    }
-
-    async fn lift(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, found: &Found<Doc>, changes: Vec<Change>) -> Result<(), Fault> {
-        let mut spec = found.spec.clone();
-        for change in &changes {
-            spec[change.path.as_str()] = change.to.clone();
-            self.say(Event::ProtectionLifted { addr: addr.clone(), change: change.clone() });
-        }
-        let want = Want::new(found.addr.clone(), spec);
-        self.update(kind, cx, found, &want, changes, Doing::Deleting).await?;
-        until_ready(self, kind, cx, addr, &found.id, Doing::Deleting).await.map(drop)
-    }
-
-    async fn delete(&self, kind: &dyn AnyKind, cx: &Cx, addr: &Addr, found: &Found<Doc>) -> Result<(), Fault> {
-        let patience = kind.traits().patience;
-        let (mut pauses, mut voice) = (Pauses::new(patience, &self.timing), Voice::new(self, addr, Doing::Deleting));
-        let mut held_for_good = 0;
-        for attempt in 1.. {
-            let fault = match kind.delete(cx, found).await {
-                Err(fault) if fault.class != Class::NotFound => fault,
-                _ => return Ok(()),
-            };
-            if !matches!(fault.class, Class::InUse | Class::Contention | Class::Throttled | Class::Unclear | Class::Limit) {
-                return Err(fault);
-            }
-            let (mut now, mut until, mut last) = (fault.to_string(), patience.gone, ":");
-            if fault.class == Class::InUse {
-                let holders = kind.holders(&cx.afresh(), found).await.unwrap_or_default();
-                let names: Vec<&str> = holders.iter().map(|holder| holder.what.as_str()).collect();
-                let for_good = holders.iter().any(|holder| !holder.leaves_by_itself);
-                if !names.is_empty() {
-                    now = format!("held by {}", names.join(", "));
-                    until = self.timing.longest_hold.map_or(until, |longest| until.min(longest));
-                    last = " AWS has not let go of it: it is still";
-                }
-                held_for_good = if for_good { held_for_good + 1 } else { 0 };
-                // Nobody will remove somebody else's thing for us: say so instead of waiting for the whole patience.
-                if held_for_good >= 3 {
-                    return Err(Fault { message: Some(now), ..fault });
-                }
-            }
-            if voice.elapsed() > until {
-                return Err(Fault { message: Some(format!("after {}{last} {now}", readable(voice.elapsed()))), ..fault });
-            }
-            voice.tell(&now);
-            self.retry(addr, fault, attempt, &mut pauses).await;
-        }
-        Ok(())
-    }
-
-    /// Whether a region is healthy in its new form, and nothing there says that something is wrong.
-    pub(super) async fn health(&self, region: &Region, addrs: &[Addr]) -> Health {
-        let mut seen = Health::default();
-        for kind in self.kinds.iter().filter(|kind| kind.traits().warns) {
-            let cx = self.cx.at(&Scope::from(region)).afresh();
-            match kind.warnings(&cx).await {
-                Ok(warnings) => seen.sick.extend(warnings),
-                Err(fault) if is_no_answer(&fault) => seen.unread.push(format!("{region}/{}: {fault}", kind.traits().name)),
-                Err(fault) => seen.sick.push(format!("{region}/{}: {fault}", kind.traits().name)),
-            }
-        }
-        for addr in addrs {
-            let cx = self.cx.at(&addr.scope);
-            let health = async {
-                let kind = self.kind(addr)?;
-                match self.look(kind, &cx, addr).await? {
-                    Some(found) => kind.healthy(&cx.afresh(), &found).await,
-                    None => Ok(Err("it is not there".to_owned())),
-                }
-            };
-            match health.await {
-                Ok(Ok(())) => {}
-                Ok(Err(reason)) => seen.sick.push(format!("{addr}: {reason}")),
-                Err(fault) if is_no_answer(&fault) => {
-                    seen.unread.push(format!("{addr}: {fault}"));
-                }
-                Err(fault) => seen.sick.push(format!("{addr}: {fault}")),
-            }
-        }
-        seen
-    }
-}
-
-/// Whether it says nothing about what was asked.
-fn is_no_answer(fault: &Fault) -> bool {
-    matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention)
-}
-
-/// What keeps a gate shut.
-#[derive(Default)]
-pub(super) struct Health {
-    pub sick: Vec<String>,
-    /// What could not be read now, which says nothing about it.
-    pub unread: Vec<String>,
-}
-
-impl Health {
-    pub(super) fn why(self) -> Vec<String> {
-        [self.sick, self.unread].concat()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod existing;
 mod foreign;
 mod guard;
 mod halves;
+mod known;
 mod observe;
 mod order;
 mod posture;

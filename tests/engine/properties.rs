@@ -3,8 +3,8 @@ use mrctl::resource::Replace;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{
+    puppet::{kinds, wanted},
     run::{Stage, paused},
-    world::{kinds, wanted},
 };
 
 /// How many cases: `MRCTL_CASES`, or 300.

@@ -15,7 +15,7 @@ use mrctl::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{World, kinds};
+use super::{puppet::kinds, world::World};
 
 pub struct Stage {
     pub world: Arc<Mutex<World>>,

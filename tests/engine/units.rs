@@ -9,8 +9,8 @@ use mrctl::{
 use serde_json::json;
 
 use super::{
+    puppet::kinds,
     run::{Stage, addr, paused},
-    world::kinds,
 };
 
 pub fn shop(count: usize) -> Stage {
@@ -73,113 +73,6 @@ fn one_thing_is_not_looked_for_among_all() {
     });
 }
 
-#[test]
-fn a_gate_that_stays_shut_stops_the_later_regions() {
-    paused(async {
-        let mut stage = shop(2);
-        stage.settle(1).await;
-        for (at, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service") {
-            assert!(at.region().is_some());
-            spec["count"] = json!(2);
-        }
-        stage.world().sick.insert(addr("eu-west-1/p.service/api"));
-        let plan = stage.plan().await;
-        assert_eq!(plan.gates.len(), 2);
-        let outcome = stage.apply(&plan).await;
-        assert_eq!(outcome.stopped, Some(Stop::Gated));
-        assert_eq!(stage.world().at(&addr("us-east-1/p.service/api"))[0].spec["count"], 1);
-    });
-}
-
-/// The region has baked and AWS leaves one question unanswered: that is asked again, and only an answer that it is sick shuts the gate.
-#[test]
-fn a_question_without_an_answer_shuts_no_gate() {
-    for (untold, stopped) in [(3, None), (u32::MAX, Some(Stop::Gated))] {
-        paused(async {
-            let mut stage = shop(2);
-            stage.settle(1).await;
-            for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service") {
-                spec["count"] = json!(2);
-            }
-            stage.world().unread = Some((1, untold));
-            let plan = stage.plan().await;
-            let outcome = stage.apply(&plan).await;
-            assert_eq!(outcome.stopped, stopped);
-            let second = stage.world().at(&addr("us-east-1/p.service/api"))[0].spec["count"].clone();
-            assert_eq!(second, json!(if stopped.is_none() { 2 } else { 1 }));
-            assert!(outcome.elapsed.as_secs() < 120, "{:?}", outcome.elapsed);
-        });
-    }
-}
-
-/// Both regions' networks are made anew, and with them all that holds on to them: also what could be made before the old one goes,
-/// because what it holds cannot. One region stays in DNS at any time.
-#[test]
-fn a_replacement_takes_one_region_at_a_time_out_of_dns() {
-    paused(async {
-        let mut stage = shop(2);
-        stage.kinds = kinds(&stage.world, Replace::CreateFirst);
-        for region in stage.regions.clone() {
-            let subnet = json!({"$ref": {"to": format!("{region}/p.subnet/a"), "field": "id"}});
-            let task = (addr(&format!("{region}/p.task/api")), json!({"image": 1, "subnet": subnet}));
-            stage.world().wanted.push(task);
-        }
-        stage.settle(1).await;
-        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.net").for_each(|(_, spec)| spec["cidr"] = json!(2));
-        assert_eq!(stage.settle(1).await, 1);
-        assert!(stage.world().violations.is_empty(), "{:?}", stage.world().violations);
-        let done: Vec<String> = stage
-            .events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Done { addr, doing, .. } if &*addr.kind == "p.record" => Some(format!("{doing:?} {addr}")),
-                _ => None,
-            })
-            .collect();
-        let [first, second] = [&stage.regions[0], &stage.regions[1]];
-        let expected = ["Deleting", "Creating"].map(|doing| format!("{doing} {first}/p.record/api"));
-        assert_eq!(done[..2], expected, "{done:?}");
-        assert!(done[2].starts_with(&format!("Deleting {second}")), "{done:?}");
-    });
-}
-
-#[test]
-fn what_serves_goes_only_after_the_drain() {
-    paused(async {
-        let mut stage = shop(1);
-        stage.settle(1).await;
-        stage.want(Vec::new());
-        let plan = stage.plan().await;
-        let _ = stage.apply(&plan).await;
-        let place = |what: &dyn Fn(&Event) -> bool| stage.events.iter().position(what).unwrap();
-        let drained = place(&|event| matches!(event, Event::Drained { .. }));
-        let record = place(&|event| matches!(event, Event::Done { addr, .. } if &*addr.kind == "p.record"));
-        for kind in ["p.service", "p.table"] {
-            assert!(drained < place(&|event| matches!(event, Event::Started { addr, .. } if &*addr.kind == kind)), "{kind}");
-        }
-        assert!(record < drained);
-    });
-}
-
-/// Who does not wait for clients still does not send new ones there.
-#[test]
-fn dns_lets_go_first_also_without_a_drain() {
-    paused(async {
-        let mut stage = shop(1);
-        stage.settle(1).await;
-        stage.want(Vec::new());
-        let mut plan = stage.plan().await;
-        let rollout = Rollout { order: stage.regions.clone(), no_drain: true, ..Rollout::default() };
-        let ordered = order(&stage.kinds, &plan.steps, &rollout).unwrap();
-        (plan.graph, plan.drains) = (ordered.graph, ordered.drains);
-        assert!(plan.drains.is_empty() && !plan.graph.ops.iter().any(|op| matches!(op, Op::Drain(_))));
-        let needs = |kind: &str| plan.needs(plan.steps.iter().position(|step| &*step.addr.kind == kind).unwrap());
-        let record = ("eu-west-1/p.record/api".to_owned(), Reason::Traffic);
-        assert!(needs("p.table").contains(&record), "{:?}", needs("p.table"));
-        assert!(needs("p.service").iter().any(|(what, _)| *what == record.0), "{:?}", needs("p.service"));
-    });
-}
-
 /// Removed by somebody between the plan and the change: there is nothing to wait for.
 #[test]
 fn a_change_of_what_is_gone_fails_soon() {
@@ -196,21 +89,6 @@ fn a_change_of_what_is_gone_fails_soon() {
 }
 
 #[test]
-fn the_data_guard_refuses_and_permits() {
-    paused(async {
-        let mut stage = shop(2);
-        stage.settle(1).await;
-        stage.want(Vec::new());
-        stage.allow.clear();
-        assert_eq!(stage.plan().await.refusals.len(), 2);
-        stage.allow = vec![("r".into(), Allowance::parse("eu-west-1/*").unwrap())];
-        let plan = stage.plan().await;
-        assert_eq!(plan.refusals[0].addr, addr("us-east-1/p.table/Orders"));
-        assert_eq!(plan.refusals.len(), 1);
-    });
-}
-
-#[test]
 fn two_with_one_address_stop_the_plan() {
     paused(async {
         let mut stage = shop(1);
@@ -220,74 +98,6 @@ fn two_with_one_address_stop_the_plan() {
         let plan = stage.plan().await;
         assert!(plan.has_errors());
         assert!(plan.findings.iter().any(|finding| finding.code == "plan::doubled"));
-    });
-}
-
-/// What a run leaves that was killed after the new task was made and before the service pointed to it.
-fn halves(image: u8) -> Stage {
-    let mut stage = Stage::new(7, 1);
-    stage.kinds = kinds(&stage.world, Replace::CreateFirst);
-    stage.world().slow = 0;
-    let task = addr("eu-west-1/p.task/api");
-    let mut world = stage.world();
-    let old = world.put(&task, json!({"image": 1}));
-    world.put(&task, json!({"image": 2}));
-    let points = |id: &str| json!({"$ref": {"is": id, "kind": "p.task", "field": "id", "scope": "eu-west-1"}});
-    world.put(&addr("eu-west-1/p.service/api"), json!({"task": points(&old)}));
-    drop(world);
-    let to = json!({"$ref": {"to": "eu-west-1/p.task/api", "field": "id"}});
-    stage.want(vec![(task, json!({"image": image})), (addr("eu-west-1/p.service/api"), json!({"task": to}))]);
-    stage
-}
-
-#[test]
-fn the_half_that_is_wanted_stays_and_the_other_goes_last() {
-    paused(async {
-        for (image, stays, goes) in [(2, "id-2", "id-1"), (1, "id-1", "id-2")] {
-            let mut stage = halves(image);
-            let plan = stage.plan().await;
-            assert!(!plan.has_errors(), "{:?}", plan.findings);
-            let steps = mrctl::view::json::plan(&plan)["steps"].clone();
-            let step = |address: &str| steps.as_array().unwrap().iter().find(|step| step["address"] == address).unwrap().clone();
-            assert_eq!(step("eu-west-1/p.task/api")["action"], "keep");
-            let beside = step(&format!("eu-west-1/p.task/api@{goes}"));
-            assert_eq!(beside["action"], "delete");
-            assert_eq!(beside["why"], format!("a replacement was cut short; `{stays}` is what is wanted"));
-            let waits = if image == 2 { json!(["eu-west-1/p.service/api"]) } else { json!([]) };
-            assert_eq!(beside["needs"], waits);
-            assert_eq!(stage.settle(1).await, 1);
-            let left: Vec<String> = stage.world().at(&addr("eu-west-1/p.task/api")).iter().map(|thing| thing.id.clone()).collect();
-            assert_eq!(left, [stays]);
-        }
-    });
-}
-
-#[test]
-fn halves_that_nobody_wants_any_more_both_go() {
-    paused(async {
-        let mut stage = halves(3);
-        let plan = stage.plan().await;
-        let actions: Vec<_> = plan.steps.iter().map(|step| (step.addr.to_string(), step.action)).collect();
-        let expected =
-            [("api", Action::Replace), ("api@id-1", Action::Delete)].map(|(name, action)| (format!("eu-west-1/p.task/{name}"), action));
-        assert_eq!(actions[..2], expected);
-        assert_eq!(stage.settle(1).await, 1);
-        let mut stage = halves(2);
-        stage.want(Vec::new());
-        assert_eq!(stage.settle(1).await, 1);
-        assert!(stage.world().things.is_empty());
-    });
-}
-
-#[test]
-fn two_that_are_both_as_wanted_stop_the_plan() {
-    paused(async {
-        let stage = halves(2);
-        stage.world().put(&addr("eu-west-1/p.task/api"), json!({"image": 2}));
-        let plan = stage.plan().await;
-        let message = &plan.findings.iter().find(|finding| finding.code == "plan::doubled").unwrap().message;
-        assert!(["id-1", "id-2", "id-4"].iter().all(|id| message.contains(id)), "{message}");
-        assert!(!plan.steps.iter().any(|step| step.action == Action::Delete));
     });
 }
 
@@ -342,86 +152,6 @@ fn what_is_still_being_made_lets_go_of_what_is_replaced() {
         assert_eq!((step.action, step.waiting.as_deref()), (Action::Replace, Some("pending")));
         assert_eq!(stage.settle(1).await, 1);
         assert!(stage.world().violations.is_empty(), "{:?}", stage.world().violations);
-    });
-}
-
-#[test]
-fn data_moves_only_when_the_new_member_is_there() {
-    paused(async {
-        let mut stage = shop(3);
-        let table = |region: &str| addr(&format!("{region}/p.table/Orders"));
-        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
-        let in_regions =
-            |regions: &[&str]| all.iter().filter(|(at, _)| regions.contains(&at.region().unwrap().as_str())).cloned().collect();
-        stage.want(in_regions(&["eu-west-1", "us-east-1"]));
-        stage.settle(1).await;
-        stage.want(in_regions(&["ap-south-1"]));
-        stage.world().refused.insert(table("ap-south-1"));
-        let plan = stage.plan().await;
-        let outcome = stage.apply(&plan).await;
-        assert_eq!((outcome.tally.failed, outcome.tally.skipped), (1, 2));
-        assert_eq!(stage.world().things.len(), 2);
-        stage.world().refused.clear();
-        assert_eq!(stage.settle(1).await, 1);
-        let world = stage.world();
-        assert_eq!((world.at(&table("ap-south-1")).len(), world.things.len()), (1, 1));
-    });
-}
-
-#[test]
-fn a_member_outside_the_file_is_enough_to_join() {
-    paused(async {
-        let mut stage = shop(3);
-        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
-        stage.want(all[..1].to_vec());
-        stage.settle(1).await;
-        stage.want(all[1..].to_vec());
-        stage.world().dead = Some(stage.regions[2].clone());
-        let plan = stage.plan().await;
-        let action = |region: usize| plan.steps.iter().find(|step| step.addr.region() == Some(&stage.regions[region])).unwrap().action;
-        assert_eq!([action(0), action(1), action(2)], [Action::Delete, Action::Create, Action::Hold]);
-    });
-}
-
-#[test]
-fn the_last_member_stays_while_none_of_those_that_are_wanted_instead_can_be_made() {
-    paused(async {
-        let mut stage = shop(3);
-        let all: Vec<_> = stage.world().wanted.iter().filter(|(at, _)| &*at.kind == "p.table").cloned().collect();
-        stage.want(all[..1].to_vec());
-        stage.settle(1).await;
-        stage.want(all[2..].to_vec());
-        stage.world().dead = Some(stage.regions[2].clone());
-        let plan = stage.plan().await;
-        let actions: Vec<Action> = plan.steps.iter().map(|step| step.action).collect();
-        assert_eq!(actions, [Action::Hold, Action::Hold], "{:#?}", plan.steps);
-        let outcome = stage.apply(&plan).await;
-        assert_eq!((outcome.tally.done, stage.world().things.len()), (0, 1));
-        stage.world().dead = None;
-        stage.settle(1).await;
-        assert_eq!(stage.world().at(&addr(&format!("{}/p.table/Orders", stage.regions[2]))).len(), 1);
-    });
-}
-
-/// The old one would be gone, and the new one not begun.
-#[test]
-fn data_is_not_made_anew_while_a_region_that_has_a_part_of_it_is_silent() {
-    paused(async {
-        let mut stage = shop(2);
-        stage.settle(1).await;
-        for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.table") {
-            spec["key"] = json!(2);
-        }
-        stage.world().dead = Some(stage.regions[1].clone());
-        let plan = stage.plan().await;
-        let step = plan.steps.iter().find(|step| step.addr == addr("eu-west-1/p.table/Orders")).unwrap();
-        assert_eq!((step.action, step.changes.len()), (Action::Hold, 0), "{step:#?}");
-        assert!(step.why.contains("us-east-1 does not answer"), "{}", step.why);
-        let _ = stage.apply(&plan).await;
-        assert_eq!(stage.world().at(&addr("eu-west-1/p.table/Orders"))[0].spec["key"], 1);
-        stage.world().dead = None;
-        stage.settle(1).await;
-        assert_eq!(stage.world().at(&addr("eu-west-1/p.table/Orders"))[0].spec["key"], 2);
     });
 }
 

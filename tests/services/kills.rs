@@ -1,7 +1,7 @@
 //! A serving stack whose runs are cut off anywhere.
 use crate::support::kills::survive;
 
-/// A service behind a load balancer in two regions, with a zone, a certificate, records and health checks; as little else as that
+/// A service behind a load balancer in two regions, with a zone, a certificate, records and health checks that ask and that follow an alarm; as little else as that
 /// needs, so that most of the places are in what serves.
 const TOPOLOGY: &str = "version: 1
 stack: shop
@@ -23,6 +23,9 @@ dns:
   zone: { name: example.com, create: true }
   records:
     api.example.com: { service: api, health_check: { path: /health } }
+    www.example.com: { service: api, health_check: { from_alarm: errors, insufficient_data: healthy } }
+alarms:
+  errors: { service: api, metric: target_5xx, threshold: 50, period: 60s, evaluation_periods: 2 }
 ";
 
 /// Few places of each run, for the time they take; `MRCTL_KILL_POINTS` asks for more.

@@ -4,7 +4,11 @@
 //! file's `writer` say which is made first, with the login; every other one joins as a copy, without login and database name, once the
 //! writer has an instance (field guide 4.4). They go the other way round: a copy leaves the global cluster, that is seen to be done,
 //! and it is deleted; the writer's goes last.
+mod leaving;
 mod order;
+mod password;
+mod posture;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,8 +98,6 @@ const MODIFY: &str = "rds:ModifyDBCluster";
 /// The alias of the key that AWS manages for RDS; given by name, because a copy of an encrypted cluster needs a key of its own region
 /// (field guide 4.4 item 3).
 const MANAGED_KEY: &str = "alias/aws/rds";
-/// The most that a cluster has (field guide 4.4 item 1: one that writes and fifteen that read).
-const MOST_INSTANCES: u32 = 16;
 const AWS_MANAGED: &str = "aws_managed";
 
 impl Cluster {
@@ -103,105 +105,6 @@ impl Cluster {
     #[must_use]
     pub fn address(region: &Region, key: &str) -> Addr {
         Addr::regional(region, Self::NAME, key)
-    }
-
-    /// Why the writer's cluster `addr` cannot go: AWS refuses its removal while others stay, and what is gone by then is gone.
-    fn kept_by(addr: &Addr, others: &[String], removing: &BTreeSet<Addr>) -> Option<String> {
-        let stays = |arn: &&String| region_of(arn).is_none_or(|region| !removing.contains(&Self::address(&region, &addr.name)));
-        let staying: Vec<&str> = others.iter().filter(stays).map(|arn| name_in(arn)).collect();
-        let first = "switch over to one of those first (`aws rds switchover-global-cluster`)";
-        (!staying.is_empty()).then(|| format!("is the writer of its global cluster and {} would be left: {first}", staying.join(", ")))
-    }
-
-    /// Whether something of a cluster may go: not when it is the writer's and others stay.
-    ///
-    /// # Errors
-    /// Others stay: the writer was moved since the plan was made.
-    pub fn may_go(cx: &Cx, addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
-        let Some(of) = of.filter(|of| of.is_writer && cx.removing.contains(addr)) else { return Ok(()) };
-        match Self::kept_by(addr, &of.others, &cx.removing) {
-            Some(why) => Err(Fault::new(ending::DELETE, Class::Invalid, format!("{addr} {why}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether a cluster that was a copy in the plan still is one: the others wait for it to go, and AWS lets the writer's go last.
-    ///
-    /// # Errors
-    /// Somebody switched over since the plan was made.
-    pub fn is_no_new_writer(addr: &Addr, of: Option<&Membership>) -> Result<(), Fault> {
-        let Some(of) = of.filter(|of| of.is_writer && !of.others.is_empty()) else { return Ok(()) };
-        let message = format!("{addr} has become the writer of {} since the plan was made: the same command goes on from there", of.global);
-        Err(Fault::new(ending::DELETE, Class::Invalid, message))
-    }
-
-    fn outputs(seen: &DbCluster) -> Outputs {
-        let outputs = Outputs::of::<ClusterId>(seen.db_cluster_identifier().unwrap_or_default())
-            .with::<ClusterArn>(seen.db_cluster_arn().unwrap_or_default())
-            .with::<ClusterPort>(seen.port().unwrap_or_default().to_string());
-        let outputs = databases::endpoint_of(seen).into_iter().fold(outputs, |outputs, own| outputs.with::<ClusterEndpoint>(own));
-        seen.reader_endpoint().into_iter().fold(outputs, |outputs, own| outputs.with::<ClusterReaderEndpoint>(own))
-    }
-
-    async fn found(cx: &Cx, seen: &DbCluster) -> Result<Option<Found<Spec>>, Fault> {
-        let region = cx.region()?;
-        let (Some(name), Some(arn)) = (seen.db_cluster_identifier(), seen.db_cluster_arn()) else { return Ok(None) };
-        let marks = databases::marks(seen.tag_list());
-        let marked = addr_of(cx, Self::NAME, &marks);
-        let of_file = |(key, database): (&'_ String, &'_ Aurora)| {
-            let is_named = database.members.contains_key(region) && cluster_name(&cx.owner.stack, key, region) == name;
-            is_named.then(|| Self::address(region, key))
-        };
-        let ours = marked.is_some();
-        let Some(addr) = marked.or_else(|| cx.model.aurora.iter().find_map(of_file)) else { return Ok(None) };
-        let of = databases::membership(cx, arn).await?;
-        if of.is_none() && seen.global_cluster_identifier().is_some_and(|global| !global.is_empty()) {
-            // Each is asked of another list, and they may not agree for a while: it does not stand alone.
-            return Err(Fault::new(DESCRIBE_GLOBAL, Class::Contention, format!("{name} does not show among the members yet")));
-        }
-        let is_writer = of.as_ref().is_none_or(|of| of.is_writer);
-        let forwards = seen.global_write_forwarding_requested() == Some(true)
-            || matches!(seen.global_write_forwarding_status(), Some(WriteForwardingStatus::Enabled | WriteForwardingStatus::Enabling));
-        let groups = seen.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
-        let scaling = seen.serverless_v2_scaling_configuration();
-        let scaling = scaling.and_then(|scaling| Some([half(scaling.min_capacity()?), half(scaling.max_capacity()?)]));
-        let writer = of.as_ref().filter(|of| !of.is_writer).and_then(|of| of.writer.as_deref());
-        let copies = writer.and_then(|arn| Some(Ref::is(&Scope::from(&region_of(arn)?), arn)));
-        let reboot = seen
-            .db_cluster_members()
-            .iter()
-            .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"))
-            .filter_map(|one| one.db_instance_identifier().map(str::to_owned));
-        let own: Vec<String> = (1..=MOST_INSTANCES).map(|number| instance_name(&cx.owner.stack, &addr.name, region, number)).collect();
-        let inside = seen.db_cluster_members().iter().filter_map(|one| one.db_instance_identifier());
-        let foreign = inside.filter(|name| !own.iter().any(|own| own == name)).map(str::to_owned);
-        let encryption = tag(seen.tag_list(), ENCRYPTED_BY).filter(|_| seen.storage_encrypted() == Some(true)).or(seen.kms_key_id());
-        let spec = Spec {
-            name: name.to_owned(),
-            global_cluster: of.as_ref().map(|of| Ref::is(&Scope::Global, &of.global)),
-            engine: seen.engine().unwrap_or_default().to_owned(),
-            engine_version: seen.engine_version().unwrap_or_default().to_owned(),
-            subnet_group: Ref::is(&cx.scope, seen.db_subnet_group().unwrap_or_default()),
-            parameter_group: Ref::is(&cx.scope, seen.db_cluster_parameter_group().unwrap_or_default()),
-            security_groups: Unordered(groups.map(|id| Ref::is(&cx.scope, id)).collect()),
-            encryption: encryption.unwrap_or("none").to_owned(),
-            backup_retention_days: seen.backup_retention_period().unwrap_or_default(),
-            deletion_protection: seen.deletion_protection() == Some(true),
-            half_capacity_units: Unmanaged::Managed(scaling),
-            write_forwarding: Unmanaged::Managed(forwards),
-            password_from: Unmanaged::Managed(Ref::is(&cx.scope, tag(seen.tag_list(), PASSWORD_FROM).unwrap_or_default())),
-            role: Unmanaged::Managed(if is_writer { "writer" } else { "secondary" }.to_owned()),
-            copies: copies.map_or(Unmanaged::Any, Unmanaged::Managed),
-            others: Unmanaged::Managed(of.as_ref().map(|of| of.others.clone()).unwrap_or_default()),
-            foreign_instances: Unmanaged::Managed(foreign.collect()),
-            waits_for_reboot: Unmanaged::Managed(reboot.collect::<BTreeSet<_>>().into_iter().collect()),
-            tags: marks.tags,
-        };
-        // The order of removal of a lane: what is oldest goes last, and the writer's has no age.
-        let is_last = of.as_ref().is_some_and(|of| of.is_writer);
-        let born = databases::at(seen.cluster_create_time()).filter(|_| !is_last);
-        let life = databases::life_of(seen.status().unwrap_or_default());
-        Ok(Some(Found { addr, id: name.to_owned(), spec, outputs: Self::outputs(seen), life, ours, born }))
     }
 
     fn spec(model: &Model, key: &str, database: &Aurora, region: &Region, member: &AuroraMember) -> Spec {
@@ -235,46 +138,6 @@ impl Cluster {
         }
     }
 
-    /// Sets the password from the secret, and then says so. A copy has its writer's and is only told, once the writer has it. `version` is
-    /// that of the secret when the plan was made.
-    async fn set_password(cx: &Cx, addr: &Addr, now: &DbCluster, of: Option<&Membership>, version: &str) -> Result<(), Fault> {
-        let (region, login) = (cx.region()?, secrets::login(cx, &addr.name).await?);
-        let id = now.db_cluster_identifier().unwrap_or_default();
-        if login.version != version {
-            let message = "the secret has got another version since the plan was made: run the same command again";
-            return Err(Fault::new(MODIFY, Class::Invalid, message));
-        }
-        if of.is_none_or(|of| of.is_writer) {
-            let ask = cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(id).apply_immediately(true);
-            ask.master_user_password(login.password()).send().await.map_err(fault(MODIFY))?;
-        } else {
-            let Some(writer) = of.and_then(|of| of.writer.as_deref()) else {
-                return Err(databases::busy(MODIFY, "the global cluster", "between two writers"));
-            };
-            let Some(at) = region_of(writer) else { return Err(Fault::bug(format!("no region in {writer}"))) };
-            let of_writer = databases::cluster(cx, &at, name_in(writer)).await?;
-            if of_writer.as_ref().and_then(|of| tag(of.tag_list(), PASSWORD_FROM)) != Some(version) {
-                return Err(databases::busy(MODIFY, name_in(writer), "without that password yet"));
-            }
-        }
-        let label = [(PASSWORD_FROM.to_owned(), login.version)].into();
-        databases::change_tags(cx, region, now.db_cluster_arn().unwrap_or_default(), (label, Vec::new())).await
-    }
-}
-
-/// A cluster that AWS, or somebody, has brought further than the file: it is never taken back.
-fn ahead(model: &Model, found: &Found<Spec>) -> Option<Posture> {
-    let database = model.aurora.get(&*found.addr.name).filter(|database| found.ours && database.engine.as_str() == found.spec.engine)?;
-    let (now, wanted) = (&found.spec.engine_version, &database.engine_version);
-    let message = format!("AWS runs {now}, which is later than {wanted} of the file; it stays, so write `engine_version: {now}`");
-    let item = || Posture::new("engine-version", found.addr.clone(), serde_json::json!(wanted), serde_json::json!(now), message);
-    databases::is_later(now, wanted).then(item)
-}
-
-/// Capacity units as halves of one: Aurora knows no smaller steps.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 256 units (field guide 4.3 item 3)")]
-fn half(units: f64) -> u32 {
-    (units * 2.0).round() as u32
 }
 
 fn scaling([min, max]: [u32; 2]) -> aws_sdk_rds::types::ServerlessV2ScalingConfiguration {
@@ -524,32 +387,7 @@ impl Kind for Cluster {
 
     /// Members that neither the file names nor our mark covers, and what waits for a reboot, which mrctl never does by itself.
     fn posture(&self, model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
-        let mut posture: Vec<Posture> = found.iter().filter_map(|one| ahead(model, one)).collect();
-        let known: Vec<&str> = found.iter().filter(|one| one.ours).filter_map(|one| one.outputs.get("arn")).collect();
-        let mut foreign = BTreeMap::new();
-        for one in found.iter().filter(|one| one.ours) {
-            if let Unmanaged::Managed(instances) = &one.spec.waits_for_reboot
-                && !instances.is_empty()
-            {
-                let message = format!("{} take changed parameters only with a reboot", instances.join(", "));
-                let (none, all) = (serde_json::json!([]), serde_json::json!(instances));
-                posture.push(Posture::new("reboot", one.addr.clone(), none, all, message));
-            }
-            let Unmanaged::Managed(others) = &one.spec.others else { continue };
-            let members = model.aurora.get(&*one.addr.name).map(|database| &database.members);
-            for arn in others.iter().filter(|arn| !known.contains(&arn.as_str())) {
-                let Some(region) = region_of(arn).filter(|region| members.is_none_or(|members| !members.contains_key(region))) else {
-                    continue;
-                };
-                foreign.insert(Self::address(&region, &one.addr.name), arn.clone());
-            }
-        }
-        let item = |(addr, arn): (Addr, String)| {
-            let message = format!("{arn} is a member of the global cluster and not this stack's; it is left alone");
-            Posture::new("member", addr, serde_json::Value::Null, serde_json::json!(arn), message)
-        };
-        posture.extend(foreign.into_iter().map(item));
-        posture
+        posture::of(model, found)
     }
 
     /// One that stands alone cannot join again, but a global cluster can be made from it (field guide 4.2 item 1).
