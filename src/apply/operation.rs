@@ -18,9 +18,9 @@ use super::{
     settle::{Pauses, Voice, until_gone, until_ready},
 };
 use crate::{
-    plan::{Action, Plan, Step, all_of, loses, other_stack, protections},
+    plan::{Action, Plan, Step, all_of, loses, other_stack},
     resource::{
-        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Region, Scope, Status, Timing, Traits, Want,
+        Addr, AnyKind, Change, Class, Cx, Doc, Fault, Found, Kinds, Life, Memo, Outputs, Status, Timing, Traits, Want,
         doc::{diff, links, resolve},
         readable,
     },

@@ -21,11 +21,9 @@ use super::{
     Fleet,
     errors::{fault, maybe},
     hedge::first_of,
-    zone::SetKey,
 };
 use crate::resource::{
     Addr, Cx, Fault, Memo, Region,
-    names::hash,
     owner::{self, Marks},
 };
 
@@ -367,5 +365,4 @@ mod tests {
         }
         assert_eq!(answered, [0, 0, 10, 20, 30]);
     }
-
 }

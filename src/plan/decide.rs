@@ -11,7 +11,7 @@ use super::{
     known::{Known, Silent, silent_lanes},
 };
 use crate::resource::{
-    Addr, AnyKind, Change, Doc, Fault, Found, Kinds, Leans, Life, Link, Region, Replace, Traits, Want,
+    Addr, AnyKind, Change, Doc, Fault, Found, Kinds, Leans, Life, Link, Region, Traits, Want,
     doc::{diff, links, resolve, tags_of},
 };
 

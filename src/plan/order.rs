@@ -12,8 +12,8 @@ use petgraph::{
 };
 
 pub use self::rollout::Rollout;
-use super::{Action, Finding, GateInfo, Graph, Op, Reason, Severity, Step};
-use crate::resource::{Addr, Doc, Kinds, Link, Region, Replace, Traffic, Traits, doc::links};
+use super::{Action, Finding, GateInfo, Graph, Op, Reason, Step};
+use crate::resource::{Addr, Doc, Kinds, Link, Region, Replace, Traits, doc::links};
 
 /// Operations that wait for each other in a circle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

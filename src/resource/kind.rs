@@ -45,7 +45,7 @@ impl<S> Want<S> {
     }
 
     /// The same, of another document.
-    fn with<T>(&self, spec: T) -> Want<T> {
+    pub(super) fn with<T>(&self, spec: T) -> Want<T> {
         let Self { addr, hold, after, after_any, once_gone, .. } = self;
         let (after, after_any, once_gone) = (after.clone(), after_any.clone(), once_gone.clone());
         Want { addr: addr.clone(), spec, hold: hold.clone(), after, after_any, once_gone }

@@ -123,7 +123,10 @@ fn a_region_with_an_alarm_that_is_on_is_not_followed_by_the_next() {
     // Whoever reads the plan knows it before anything is changed.
     let told: Vec<_> = plan["findings"].as_array().unwrap().iter().filter(|it| it["code"] == "gate::shut-now").collect();
     assert_eq!(told.len(), 1, "{}", plan["findings"]);
-    assert!(told[0]["message"].as_str().unwrap().contains("us-east-1 does not open now: alarm shop-errors is in ALARM: a drill"), "{told:?}");
+    assert!(
+        told[0]["message"].as_str().unwrap().contains("us-east-1 does not open now: alarm shop-errors is in ALARM: a drill"),
+        "{told:?}"
+    );
     let said = place.expect(6, &["apply", "--yes", "--no-sweep"]);
     assert!(said.contains("alarm shop-errors is in ALARM: a drill"), "{said}");
     let image = |region: &str| Aws::new(&place.account, region).image("shop-api");

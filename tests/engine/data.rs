@@ -1,16 +1,10 @@
 //! What holds data is neither lost nor begun twice.
-use std::collections::{BTreeMap, BTreeSet};
 
-use mrctl::{
-    apply::{Event, Stop},
-    plan::{Action, Allowance, Op, Plan, Reason, Rollout, Selection, Severity, decide, order, select},
-    resource::{Found, Life, Outputs, Replace, Want},
-};
+use mrctl::plan::{Action, Allowance};
 use serde_json::json;
 
 use super::{
-    puppet::kinds,
-    run::{Stage, addr, paused},
+    run::{addr, paused},
     units::shop,
 };
 

@@ -1,17 +1,11 @@
 //! A replacement that was cut off between its halves.
-use std::collections::{BTreeMap, BTreeSet};
 
-use mrctl::{
-    apply::{Event, Stop},
-    plan::{Action, Allowance, Op, Plan, Reason, Rollout, Selection, Severity, decide, order, select},
-    resource::{Found, Life, Outputs, Replace, Want},
-};
+use mrctl::{plan::Action, resource::Replace};
 use serde_json::json;
 
 use super::{
     puppet::kinds,
     run::{Stage, addr, paused},
-    units::shop,
 };
 
 /// What a run leaves that was killed after the new task was made and before the service pointed to it.

@@ -1,22 +1,20 @@
 //! The puppet kinds over one world: every verb, and what may happen to it.
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex},
 };
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use mrctl::{
     resource::{
-        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Leans, Life, Link, Outputs, Patience, Posture, Region,
-        Replace, Scope, Scopes, Status, Traffic, Traits, Want, doc::links,
+        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Leans, Outputs, Patience, Posture, Region, Replace,
+        Scopes, Status, Traffic, Traits, Want,
     },
     topology::Model,
 };
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use super::world::{Id, World, fault};
+use super::world::{World, fault};
 
 #[derive(Clone)]
 pub struct Puppet {

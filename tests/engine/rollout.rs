@@ -1,16 +1,15 @@
 //! Regions one after another: gates, drains, and who is in DNS meanwhile.
-use std::collections::{BTreeMap, BTreeSet};
 
 use mrctl::{
     apply::{Event, Stop},
-    plan::{Action, Allowance, Op, Plan, Reason, Rollout, Selection, Severity, decide, order, select},
-    resource::{Found, Life, Outputs, Replace, Want},
+    plan::{Op, Reason, Rollout, order},
+    resource::Replace,
 };
 use serde_json::json;
 
 use super::{
     puppet::kinds,
-    run::{Stage, addr, paused},
+    run::{addr, paused},
     units::shop,
 };
 

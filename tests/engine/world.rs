@@ -1,18 +1,8 @@
 //! The world of the puppets: things, faults, kills, silent regions.
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::BoxFuture;
 use jiff::Timestamp;
-use mrctl::{
-    resource::{
-        Addr, After, AnyKind, Change, Class, Cx, Doc, Facts, Fault, Found, Kinds, Leans, Life, Link, Outputs, Patience, Posture, Region,
-        Replace, Scope, Scopes, Status, Traffic, Traits, Want, doc::links,
-    },
-    topology::Model,
-};
+use mrctl::resource::{Addr, Class, Doc, Fault, Found, Life, Link, Outputs, Region, Scope, Status, Traits, Want, doc::links};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 

@@ -1,5 +1,5 @@
 //! From a code, and where that is not enough from the call and the message, to a class.
-use super::services::{containers, databases, limit_of, secrets, validation, watching};
+use super::services::{SCALED_LATER, containers, databases, limit_of, secrets, validation, watching};
 use crate::resource::Class;
 
 const DENIED: [&str; 23] = [

@@ -110,7 +110,7 @@ const NOT_YET: [&str; 6] = [
 
 /// What Application Auto Scaling says while AWS still makes the service-linked role, and of a service that has just been made (field
 /// guide 7.4 item 3).
-const SCALED_LATER: [&str; 2] = ["Unable to assume IAM role", "ECS service doesn't exist"];
+pub(super) const SCALED_LATER: [&str; 2] = ["Unable to assume IAM role", "ECS service doesn't exist"];
 
 /// What ECS says of task definitions that are not there, or were registered a moment ago.
 const NOT_THERE: [&str; 3] =

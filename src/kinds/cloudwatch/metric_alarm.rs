@@ -10,16 +10,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub(in crate::kinds) use self::wanted::{comparison, statistic};
 use self::wanted::{EVALUATE, want};
+pub(in crate::kinds) use self::wanted::{comparison, statistic};
 use crate::{
     aws::{
-        alarms::{addressed, alarm, alarms, change_tags, check_ours, marks_of, name, remove, taken, to_send},
+        alarms::{addressed, alarm, alarms, change_tags, check_ours, marks_of, remove, taken, to_send},
         errors::fault,
         tags::addr_of,
     },
     kinds::{
-        ec2::vpc::named,
         sns::topic::TopicArn,
         watching::{Dimensions, Placed, as_words, found, placed},
     },
@@ -28,7 +27,7 @@ use crate::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Given, Kind, Life, Outputs, Patience, Posture, Ref, Scope, Status, Tags, Unmanaged,
         Unordered, Verb, Want, owner::Marks,
     },
-    topology::{MissingData, Model, Statistic, Watches, When, metrics::Subject},
+    topology::{Model, Watches, metrics::Subject},
 };
 
 outputs! { "cloudwatch.metric_alarm":

@@ -6,13 +6,13 @@
 //! A group without a rule has no rules to find, but for the group of a database that no service uses: there it is what is wanted.
 mod rules;
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use aws_sdk_ec2::types::{IpPermission, IpRange, PrefixListId, SecurityGroup as Group, UserIdGroupPair};
+use aws_sdk_ec2::types::SecurityGroup as Group;
 use serde::{Deserialize, Serialize};
 
-use self::rules::{by_id, health_checkers, lists, missing, only, rules, shown};
 pub use self::rules::{Groups, Rules};
+use self::rules::{by_id, health_checkers, lists, missing, only, rules, shown};
 use super::{
     security_group::{ENDPOINTS, SecurityGroup, SecurityGroupId, group, groups, of_database, of_load_balancer, of_tasks},
     vpc::{networks, vpc_of},
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     aws::{
         errors::{fault, maybe},
-        tags::{filter, ours},
+        tags::ours,
     },
     kinds::elasticloadbalancingv2::listener::Listener,
     outputs,

@@ -17,7 +17,7 @@ use crate::{
     aws::{
         arns::Arns,
         errors::{fault, maybe},
-        policy, roles, secrets,
+        policy, roles,
         tags::{addr_of, still_ours},
     },
     kinds::{ecs::task_definition::images_of, logs::log_group},
@@ -28,7 +28,7 @@ use crate::{
         names::{fit, with_tail},
         owner::{self, Marks},
     },
-    topology::{Access, Encryption, Iam, Model, ServiceMember},
+    topology::{Iam, Model},
 };
 
 outputs! { "iam.role":

@@ -10,9 +10,8 @@ mod password;
 mod posture;
 mod reading;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_sdk_rds::types::{DbCluster, WriteForwardingStatus};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,11 +22,10 @@ use crate::{
     aws::{
         databases::{
             self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, DESCRIBE_INSTANCES, ENCRYPTED_BY, Membership, REMOVE_TAGS, cluster_name,
-            ending, instance_name, major, name_in, region_of, tag,
+            ending, major, name_in, region_of, tag,
         },
         errors::fault,
         secrets::{self, PASSWORD_FROM},
-        tags::addr_of,
     },
     kinds::{
         ec2::{security_group::of_database, security_group_rules::OpenSecurityGroupId},
@@ -35,8 +33,8 @@ use crate::{
     },
     outputs,
     resource::{
-        Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Leans, Life, Outputs, Owner, Patience, Posture, Ref, Region, Scope,
-        Status, Tags, Unmanaged, Unordered, Verb, Want,
+        Addr, Change, Class, Cx, Facts, Fault, Found, Holder, Kind, Leans, Life, Owner, Patience, Posture, Ref, Region, Scope, Status,
+        Tags, Unmanaged, Unordered, Verb, Want,
     },
     topology::{Aurora, AuroraCapacity, AuroraEncryption, AuroraMember, Model},
 };
@@ -137,7 +135,6 @@ impl Cluster {
             name,
         }
     }
-
 }
 
 fn scaling([min, max]: [u32; 2]) -> aws_sdk_rds::types::ServerlessV2ScalingConfiguration {

@@ -10,10 +10,7 @@
 //! never tagged, and the next one gets the next number.
 mod following;
 
-use aws_sdk_route53::types::{
-    AlarmIdentifier, CloudWatchAlarmConfiguration, CloudWatchRegion, HealthCheck as Seen, HealthCheckConfig, HealthCheckType,
-    InsufficientDataHealthStatus, TagResourceType,
-};
+use aws_sdk_route53::types::{HealthCheck as Seen, HealthCheckConfig, HealthCheckType, InsufficientDataHealthStatus, TagResourceType};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -27,17 +24,15 @@ use crate::{
         zone_target,
     },
     kinds::{
-        cloudwatch::metric_alarm::{self, AlarmName},
         ec2::{security_group::of_load_balancer, vpc::named},
         elasticloadbalancingv2::{listener::Listener, load_balancer::LoadBalancerDnsName},
-        watching::{self, Dimensions, Placed, placed},
     },
     outputs,
     resource::{
         Addr, Change, Class, Cx, Facts, Fault, Found, Kind, Leans, Life, Outputs, Patience, Posture, Ref, Region, Replace, Scope, Scopes,
         Status, Tags, Unmanaged, Verb, Want,
     },
-    topology::{self, AlarmCheck, EndpointCheck, HealthCheckProtocol, InsufficientData, Model, Watches},
+    topology::{self, EndpointCheck, HealthCheckProtocol, Model},
 };
 
 outputs! { "route53.health_check":

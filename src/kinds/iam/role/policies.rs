@@ -78,7 +78,14 @@ pub(super) fn too_long(name: &str, policy: &Unordered<Doc>) -> Option<String> {
 }
 
 /// What ECS may do to start a task: pull the image, write its log, read the secrets that the containers get.
-pub(super) fn execution_policy(facts: &Facts, images: &[String], group: &str, stack: &str, member: &ServiceMember, arns: &Arns) -> Unordered<Doc> {
+pub(super) fn execution_policy(
+    facts: &Facts,
+    images: &[String],
+    group: &str,
+    stack: &str,
+    member: &ServiceMember,
+    arns: &Arns,
+) -> Unordered<Doc> {
     let repositories: BTreeSet<String> = images.iter().filter_map(|image| arns.repository(image)).collect();
     let mut statements = vec![policy::allow(&LOG, &[arns.log_streams(group)])];
     if !repositories.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use super::{Cluster, Spec};
 use crate::{
     aws::databases::{self, region_of},
-    resource::{Found, Posture, Unmanaged},
+    resource::{Addr, Found, Posture, Unmanaged},
     topology::Model,
 };
 
