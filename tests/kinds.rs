@@ -5,8 +5,8 @@ mod bench;
 
 use std::collections::BTreeSet;
 
-use bench::{Bench, tags_of};
-use mrctl::resource::{Found, Status, Tags, Want, doc::diff};
+use bench::{Bench, Counted, tags_of};
+use mrctl::resource::{AnyKind, Found, Scope, Status, Tags, Want, doc::diff};
 use serde_json::{Value, json};
 
 /// What AWS cannot carry in its create call although the kind has tags, and why.
@@ -181,6 +181,15 @@ async fn booleans_turn_and_turn_back(bench: &Bench, want: &Want<Value>) {
     }
 }
 
+/// The calls of an observation of everything, as far as they are more than for the first thing.
+async fn more_than(bench: &Bench, kind: &dyn AnyKind, scope: &Scope, first: &Counted) -> Counted {
+    bench.calls();
+    bench.observe(kind, scope).await;
+    let mut now = bench.counted();
+    now.retain(|operation, times| first.get(operation).is_none_or(|before| *times > *before));
+    now
+}
+
 /// Everything in a region is read with as many calls as one thing there, but for what `ONE_BY_ONE` lists.
 async fn calls_do_not_grow(bench: &Bench) {
     let (mut used, mut grown) = (BTreeSet::new(), Vec::new());
@@ -189,11 +198,16 @@ async fn calls_do_not_grow(bench: &Bench) {
         // Where the topology wants one only, there may still be two: of what AWS makes twice, further ones are made.
         let copies =
             if bench.observe(kind, scope).await.len() == 1 && kind.traits().twice { bench.copy(kind, scope).await } else { vec![] };
-        bench.calls();
-        let found = bench.observe(kind, scope).await;
-        let now = bench.counted();
-        for (operation, times) in now.iter().filter(|(operation, times)| first.get(*operation).is_none_or(|before| *times > before)) {
-            let for_some = FOR_SOME.iter().find(|(of, known, ..)| (*of, *known) == (kind.traits().name, operation));
+        let mut more = more_than(bench, kind, scope, first).await;
+        // Where any region may be asked, a second one is when the first takes its time, as on a busy machine.
+        for _ in 0..2 {
+            if !more.is_empty() {
+                let again = more_than(bench, kind, scope, first).await;
+                more.retain(|operation, _| again.contains_key(operation));
+            }
+        }
+        for (operation, times) in &more {
+            let for_some = FOR_SOME.iter().find(|(of, known, ..)| (*of, known) == (kind.traits().name, &operation.as_str()));
             if for_some.is_some_and(|(.., most, _)| !first.contains_key(operation) && times <= most) {
                 continue;
             }
@@ -201,7 +215,7 @@ async fn calls_do_not_grow(bench: &Bench) {
                 Some((known, _)) => drop(used.insert(*known)),
                 None => {
                     let before = first.get(operation);
-                    grown.push(format!("{scope}/{}: {times} of {operation} for {}, {before:?} for one", kind.traits().name, found.len()));
+                    grown.push(format!("{scope}/{}: {times} of {operation} for all, {before:?} for one", kind.traits().name));
                 }
             }
         }

@@ -57,7 +57,9 @@ const MINISTACK: Emulator = Emulator {
         "\n\n",
         include_str!("patches/ministack_cloudwatch.py"),
         "\n\n",
-        include_str!("patches/ministack_sns.py")
+        include_str!("patches/ministack_sns.py"),
+        "\n\n",
+        include_str!("patches/ministack_accounts.py")
     ),
     settings: |setup| {
         let scratch = setup.scratch.display();

@@ -4,6 +4,7 @@ until it ends, PATCHES is the text of a program that mends it before.
 LIFE is `detached` (a session of its own, so that closing the terminal does not end it) or `parent` (it ends when standard input
 does, and removes FOLDER: the system closes that pipe when the process that holds its other end is gone, however it went).
 """
+import gc
 import importlib
 import os
 import shutil
@@ -26,4 +27,7 @@ else:
 sys.argv[1:] = []
 serves = importlib.import_module(module)
 exec(compile(patches, "patches", "exec"), {"__name__": "patches"})
+# What the emulators have loaded stays for good and what they make stays for long: looking for garbage in it is most of their work.
+gc.freeze()
+gc.set_threshold(50_000, 20, 50)
 serves.main()

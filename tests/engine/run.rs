@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{puppet::kinds, world::World};
 
+/// How long a region is watched.
+const BAKE: Duration = Duration::from_secs(5);
+
 pub struct Stage {
     pub world: Arc<Mutex<World>>,
     pub kinds: Kinds,
@@ -82,7 +85,7 @@ impl Stage {
         let facts = Facts { found, ..Facts::default() };
         let wants = self.kinds.iter().flat_map(|kind| kind.desired(&self.cx.model, &facts)).collect();
         let decided = plan::decide(&self.kinds, wants, observed.found, &observed.regions, &self.adopt).expect("wants in a circle");
-        let rollout = Rollout { order: self.regions.clone(), ..Rollout::default() };
+        let rollout = Rollout { order: self.regions.clone(), bake: BAKE, ..Rollout::default() };
         let ordered = plan::order(&self.kinds, &decided.steps, &rollout).expect("operations in a circle");
         let (refusals, mut more) = plan::guard(&self.kinds, &decided.steps, &self.allow);
         more.extend(plan::unused_adoptions(&decided.steps, &self.adopt));
@@ -109,7 +112,7 @@ impl Stage {
             timing: Timing::of(false),
             read_at: Instant::now(),
             timeout: self.timeout,
-            bake: Duration::from_secs(5),
+            bake: BAKE,
             gate_timeout: Duration::from_secs(60),
             stop: self.stop.clone(),
             abandon,

@@ -124,7 +124,8 @@ fn a_service_that_drains_and_is_not_in_the_file_is_still_seen() {
     place.expect(0, &["apply", "--yes", "--no-sweep"]);
     place.write(worker(""));
     strict().be_slow(&place.account, "DeleteService", 40);
-    place.run(&["--inject", "kill@1:after", "apply", "--yes", "--no-sweep"]);
+    let cut = place.run(&["--inject", "kill@1:after", "apply", "--yes", "--no-sweep"]);
+    assert_eq!(cut.status.code(), None, "{}", String::from_utf8_lossy(&cut.stderr));
     let plan = place.plan(&[]);
     let step = |addr: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["address"] == addr).cloned().unwrap_or_default();
     let service = step("us-east-1/ecs.service/other");
