@@ -212,7 +212,7 @@ impl Work<'_> {
                 Class::NotFound if voice.elapsed() < PROPAGATION.min(patience.ready) => {}
                 _ => return Err(fault),
             }
-            voice.tell(&fault.to_string());
+            voice.tell(&fault.now());
             self.retry(&want.addr, fault, attempt, &mut pauses).await;
         }
         Err(Fault::bug("a create was neither made nor refused"))
@@ -336,7 +336,7 @@ impl Work<'_> {
             if !repeat || voice.elapsed() > until {
                 return Err(fault);
             }
-            voice.tell(&fault.to_string());
+            voice.tell(&fault.now());
             let missing = Some(fault.clone()).filter(|fault| fault.class == Class::NotFound);
             self.retry(&want.addr, fault, attempt, &mut pauses).await;
             // Part of it may have been done: only what still differs is sent again.

@@ -69,7 +69,7 @@ impl Work<'_> {
             if !matches!(fault.class, Class::InUse | Class::Contention | Class::Throttled | Class::Unclear | Class::Limit) {
                 return Err(fault);
             }
-            let (mut now, mut until, mut last) = (fault.to_string(), patience.gone, ":");
+            let (mut now, mut until, mut last) = (fault.now(), patience.gone, ":");
             if fault.class == Class::InUse {
                 let holders = kind.holders(&cx.afresh(), found).await.unwrap_or_default();
                 let names: Vec<&str> = holders.iter().map(|holder| holder.what.as_str()).collect();

@@ -58,6 +58,15 @@ impl Fault {
         Self::new("mrctl", Class::Bug, message)
     }
 
+    /// What is going on, for whoever waits: where mrctl itself saw that AWS is busy and sent nothing, nothing failed.
+    #[must_use]
+    pub fn now(&self) -> String {
+        match (self.class, &self.code, &self.message) {
+            (Class::Contention, None, Some(message)) => message.clone(),
+            _ => self.to_string(),
+        }
+    }
+
     /// What the reader can do about it; nothing when the message says it all.
     #[must_use]
     pub fn advice(&self) -> Option<String> {

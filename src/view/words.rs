@@ -130,7 +130,7 @@ pub(super) fn message(event: &Event) -> String {
         Event::Started { addr, doing: what } => format!("{addr}: {}", doing(*what)),
         Event::Progress { addr, doing: what, now, elapsed } => format!("{addr}: {}: {now} ({})", doing(*what), took(*elapsed)),
         Event::Retried { addr, fault, attempt, pause } => {
-            format!("{addr}: {fault}; attempt {attempt} in {}", took(*pause))
+            format!("{addr}: {}; attempt {attempt} in {}", fault.now(), took(*pause))
         }
         Event::ProtectionLifted { addr, change } => {
             format!("{addr}: {} is lifted ({} → {})", spoken(&change.path), value(&change.from), value(&change.to))
