@@ -51,7 +51,7 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     // What the plan did not find is not looked for again at every step.
     let cx = &Cx { removing, wanted, sweeps: false, ..cx.clone() };
     let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
-    let mut run = Run::new(plan);
+    let (mut run, no_more) = (Run::new(plan), CancellationToken::new());
     let mut seq = 0;
     let mut tell = |event: Event| {
         seq += 1;
@@ -64,15 +64,18 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     loop {
         if run.stopped.is_none() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             run.stopped = Some(Stop::TimedOut);
-            tell(Event::Stopping { why: Stop::TimedOut, running: running.len() });
+            tell(Event::Stopping { why: Stop::TimedOut, running: run.working() });
+        }
+        if run.stopped.is_some() {
+            no_more.cancel();
         }
         while run.stopped.is_none()
             && running.len() < AT_ONCE
             && let Some(op) = run.take()
         {
             let want = run.want(op);
-            let work = &work;
-            running.push(async move { (op, perform(work, plan, op, want, options).await) });
+            let (work, no_more) = (&work, &no_more);
+            running.push(async move { (op, perform(work, plan, op, want, (options, no_more)).await) });
         }
         if running.is_empty() {
             break;
@@ -93,7 +96,7 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
             }
             () = options.stop.cancelled(), if run.stopped.is_none() => {
                 run.stopped = Some(Stop::Interrupted);
-                tell(Event::Stopping { why: Stop::Interrupted, running: running.len() });
+                tell(Event::Stopping { why: Stop::Interrupted, running: run.working() });
             }
             () = until(deadline), if run.stopped.is_none() => {}
         }
@@ -150,13 +153,21 @@ enum Ended {
     },
     Passed,
     GateShut,
+    /// A wait for what would follow, and nothing will.
+    Cut,
 }
 
-async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>>, options: &Options) -> Ended {
+async fn perform(
+    work: &Work<'_>,
+    plan: &Plan,
+    op: usize,
+    want: Option<Want<Doc>>,
+    (options, no_more): (&Options, &CancellationToken),
+) -> Ended {
     let began = Instant::now();
     let (step, doing) = match &plan.graph.ops[op] {
-        Op::Drain(region) => return drain(work, region).await,
-        Op::Gate(region) => return gate(work, plan, op, region, options).await,
+        Op::Drain(region) => return unless(no_more, drain(work, region)).await,
+        Op::Gate(region) => return unless(no_more, gate(work, plan, op, region, options)).await,
         Op::Wait(step) => (&plan.steps[*step], Doing::Waiting),
         Op::Make(step) => (&plan.steps[*step], Doing::Creating),
         Op::Remove(step) => (&plan.steps[*step], Doing::Deleting),
@@ -186,6 +197,14 @@ async fn perform(work: &Work<'_>, plan: &Plan, op: usize, want: Option<Want<Doc>
     }
 }
 
+/// A wait that is over when nothing will follow it.
+async fn unless(no_more: &CancellationToken, wait: impl Future<Output = Ended>) -> Ended {
+    tokio::select! {
+        ended = wait => ended,
+        () = no_more.cancelled() => Ended::Cut,
+    }
+}
+
 async fn drain(work: &Work<'_>, region: &Region) -> Ended {
     let end = Instant::now() + work.timing.drain;
     loop {
@@ -201,8 +220,9 @@ async fn drain(work: &Work<'_>, region: &Region) -> Ended {
 }
 
 async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options: &Options) -> Ended {
-    let addrs: Vec<Addr> =
-        plan.graph.before(op).filter_map(|(before, _)| plan.graph.ops[before].step()).map(|step| plan.steps[step].addr.clone()).collect();
+    let changed = plan.graph.before(op).filter_map(|(before, _)| plan.graph.ops[before].step()).map(|step| &plan.steps[step].addr);
+    let kept = plan.gates.iter().filter(|gate| gate.region == *region).flat_map(|gate| &gate.judged);
+    let addrs: Vec<Addr> = changed.chain(kept).cloned().collect();
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
@@ -297,6 +317,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// How many operations of what was started do more than wait for what would follow.
+    fn working(&self) -> usize {
+        self.started.iter().filter(|op| self.plan.graph.ops[**op].step().is_some()).count()
+    }
+
     /// The next operation whose lane is free.
     fn take(&mut self) -> Option<usize> {
         let lane = |op: &usize| self.plan.graph.lanes.get(op).map(String::as_str);
@@ -320,6 +345,10 @@ impl<'a> Run<'a> {
     fn finish(&mut self, op: usize, ended: Ended, tell: &mut impl FnMut(Event)) {
         if let Some(lane) = self.plan.graph.lanes.get(&op) {
             self.busy.remove(lane.as_str());
+        }
+        self.started.remove(&op);
+        if matches!(ended, Ended::Cut) {
+            return;
         }
         let label = self.plan.label(&self.plan.graph.ops[op]);
         let addr = self.plan.graph.ops[op].step().map(|step| self.plan.steps[step].addr.clone());

@@ -3,6 +3,7 @@
 //! ECS rolls back the whole of what a service was before: revision, network and load balancers. So a deployment is known by its id
 //! and not by its revision, and it has to have been seen: a read right after UpdateService may still show the one before.
 use aws_sdk_ecs::types::{self, DeploymentRolloutState};
+use jiff::Timestamp;
 
 use crate::resource::{AskedFor, Cx, Outputs, Status};
 
@@ -13,6 +14,12 @@ const EVENTS: usize = 5;
 #[must_use]
 pub fn primary(service: &types::Service) -> Option<&types::Deployment> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+/// When what a service runs was put there, or was last looked after by ECS.
+#[must_use]
+pub fn deployed_at(service: &types::Service) -> Option<Timestamp> {
+    Timestamp::from_second(primary(service)?.updated_at()?.secs()).ok()
 }
 
 /// A deployment that ECS has given up on.

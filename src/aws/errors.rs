@@ -34,6 +34,9 @@ where
         let message = if code.eq_ignore_ascii_case("SignatureDoesNotMatch") {
             // AWS repeats the signed headers here, and the session token is one of them.
             "the secret key does not belong to the access key, or the clock is wrong".to_owned()
+        } else if code.is_empty() && message.is_empty() {
+            // Whoever answers so is hardly AWS.
+            format!("HTTP status {status} without an error code")
         } else {
             scrub(message)
         };

@@ -38,7 +38,9 @@ impl Validate {
                     Exit::Done
                 }
                 None => {
-                    eprintln!("error: `{code}` is not a code of this version; codes look like `region::overlap`");
+                    eprintln!(
+                        "error: `{code}` is not a code of this version; codes look like `cidr::overlap` and are listed in docs/topology.md"
+                    );
                     Exit::Usage
                 }
             };

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
@@ -13,7 +14,8 @@ use crate::{
     kinds::route53::{hosted_zone::HostedZone, validation_record::validated_by_others},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
-        existing, guard, left_out, observe, order, posture, quota, select, stuck, unmatched, unused_adoptions, unused_restorations,
+        existing, guard, interruptions, left_out, observe, order, posture, quota, select, stuck, unmatched, unused_adoptions,
+        unused_restorations,
     },
     resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope, readable},
     topology::Model,
@@ -78,7 +80,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.findings.extend(decided.findings);
     plan.steps = decided.steps;
     in_reading_order(&mut plan.steps, &regions, &kinds);
-    let rollout = Rollout { order: regions, bake: model.rollout.bake, no_drain: asked.no_drain };
+    let rollout = Rollout { order: regions, bake: model.rollout.bake, now: Timestamp::now(), no_drain: asked.no_drain };
     let mut ordered = order(&kinds, &plan.steps, &rollout)?;
     if !asked.selection.is_everything() {
         plan.findings.extend(unmatched(&plan.steps, &asked.selection));
@@ -104,6 +106,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.refusals = refusals;
     plan.findings.extend(unused);
     plan.findings.extend(stuck(&kinds, &plan.steps));
+    plan.findings.extend(interruptions(&kinds, &plan.steps));
     plan.findings.extend(unused_adoptions(&plan.steps, &asked.adopt));
     plan.findings.extend(unused_restorations(&plan.steps, &plan.posture, &asked.restore));
     if !asked.offline && !asked.destroy {

@@ -54,7 +54,18 @@ pub fn check(model: &Model, seen: &ZonesSeen) -> Vec<Finding> {
     }
     for (record, what) in &seen.foreign {
         let message = format!("{record} has what this stack did not make: {what}; it is left alone");
-        say("dns::foreign-record", None, message, "remove it in Route 53, or give the record of the topology another name");
+        // The set identifier of another stack's record says whose it is.
+        let other = what.split("mrctl/").nth(1).and_then(|rest| rest.split('/').next());
+        let help = other.map_or_else(
+            || "remove it in Route 53, or give the record of the topology another name".to_owned(),
+            |other| {
+                format!(
+                    "it is the record of the stack `{other}`: if that is this one's old name, write it back under `stack`, because a stack \
+                     cannot be renamed; otherwise give the record of the topology another name"
+                )
+            },
+        );
+        say("dns::foreign-record", None, message, &help);
     }
     findings
 }

@@ -84,6 +84,22 @@ pub fn stuck(kinds: &Kinds, steps: &[Step]) -> Vec<Finding> {
     going.filter_map(finding).collect()
 }
 
+/// Who notices what is changed in place, so that nobody takes it for harmless.
+#[must_use]
+pub fn interruptions(kinds: &Kinds, steps: &[Step]) -> Vec<Finding> {
+    let why = |step: &Step| kinds.get(&step.addr.kind).ok()?.interrupts(step.found.as_ref()?, &step.changes);
+    let told = steps.iter().filter(|step| step.action == Action::Update).filter_map(|step| Some((step, why(step)?)));
+    let finding = |(step, why): (&Step, String)| Finding {
+        code: "plan::interrupts",
+        severity: Severity::Warning,
+        address: Some(step.addr.clone()),
+        line: None,
+        message: why,
+        help: None,
+    };
+    told.map(finding).collect()
+}
+
 /// Which addresses are to be adopted where nothing is left to adopt: a warning for the same reason. What stands in a region
 /// that does not answer is not known.
 #[must_use]

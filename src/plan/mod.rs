@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub use decide::{Decided, decide, protections};
 pub use foreign::other_stack;
-pub use guard::{Allowance, Refusal, guard, loses, removing, stuck, unused_adoptions, unused_restorations};
+pub use guard::{Allowance, Refusal, guard, interruptions, loses, removing, stuck, unused_adoptions, unused_restorations};
 pub use halves::all_of;
 pub use observe::{Observed, Searched, observe};
 pub use order::{Cycle, Ordered, Rollout, order};
@@ -205,6 +205,8 @@ pub struct Finding {
 pub struct GateInfo {
     pub region: Region,
     pub checks: Vec<String>,
+    /// What is judged though the plan does not change it.
+    pub judged: Vec<Addr>,
     pub bake: Duration,
 }
 

@@ -59,6 +59,7 @@ pub trait AnyKind: Send + Sync {
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String>;
     fn loses(&self, found: &Found<Doc>) -> Option<String>;
     fn cannot_go(&self, found: &Found<Doc>, removing: &BTreeSet<Addr>) -> Option<String>;
+    fn interrupts(&self, found: &Found<Doc>, changes: &[Change]) -> Option<String>;
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
     fn warnings<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<String>, Fault>>;
@@ -199,6 +200,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn cannot_go(&self, found: &Found<Doc>, removing: &BTreeSet<Addr>) -> Option<String> {
         typed_found(found).ok().and_then(|found| self.0.cannot_go(&found, removing))
+    }
+
+    fn interrupts(&self, found: &Found<Doc>, changes: &[Change]) -> Option<String> {
+        typed_found(found).ok().and_then(|found| self.0.interrupts(&found, changes))
     }
 
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String> {

@@ -7,6 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Addr, Change, Cx, Facts, Fault, Life, Outputs, Patience, Posture, Quota, Region, Status};
 use crate::topology::Model;
 
+/// The output of what answers clients that says when what runs now was put there: an RFC 3339 time.
+pub const DEPLOYED_AT: &str = "deployed_at";
+
 /// What is wanted at an address.
 #[derive(Clone, Debug)]
 pub struct Want<S> {
@@ -258,6 +261,10 @@ pub trait Kind: Send + Sync + 'static {
     /// Why a found thing cannot go with only these: AWS refuses its removal while something else stays. The end of a sentence that
     /// begins with its address, with what to do first; the plan then says so, and writes nothing.
     fn cannot_go(&self, _found: &Found<Self::Spec>, _removing: &BTreeSet<Addr>) -> Option<String> {
+        None
+    }
+    /// Whom these changes of a found thing interrupt though they are made in place: the end of a sentence that begins with its address.
+    fn interrupts(&self, _found: &Found<Self::Spec>, _changes: &[Change]) -> Option<String> {
         None
     }
     /// What AWS keeps of a found thing that was removed, by design, a sentence for the reader; told when the run is over. `cx` is of

@@ -22,7 +22,7 @@ pub use doc::{Change, Doc, Tags, Unmanaged, Unordered};
 pub use erased::{AnyKind, Erased, Kinds, Traits};
 pub use facts::{ExistingFacts, ExistingHostedZone, ExistingSubnet, ExistingVpc, Facts, KNOWN_AT_PLAN, Zone};
 pub use fault::{Class, Fault};
-pub use kind::{After, Found, Holder, Kind, Leans, Replace, Scopes, Traffic, Verb, Want};
+pub use kind::{After, DEPLOYED_AT, Found, Holder, Kind, Leans, Replace, Scopes, Traffic, Verb, Want};
 pub use life::{Life, Patience, Status, Timing, readable};
 pub use owner::Owner;
 pub use posture::Posture;

@@ -78,7 +78,7 @@ codes! {
     TAGS_DO_NOT_FIT Error "tags::do-not-fit" "mrctl remembers which tags came from the file in the tags `mrctl:keys` to `mrctl:keys-4`, each of at most 256 characters. All keys together must fit there; use fewer or shorter keys."
     REGION_NONE Error "region::none" "The topology names no region. mrctl has no default region: every region that it may touch stands in the file."
     REGION_SINGLE Warning "region::single" "The topology has one region only, so losing it loses the workload. That is fine while a stack grows or shrinks."
-    REGION_NAME Error "region::name" "This is not an AWS region code. A code looks like `eu-west-1`: an area, a direction and a number. A letter at the end (`eu-west-1a`) makes it a zone."
+    REGION_NAME Error "region::name" "This is not an AWS region code. A code looks like `eu-west-1`: an area, a direction (`central`, `east`, `northeast` …) and a number. A letter at the end (`eu-west-1a`) makes it a zone."
     REGION_UNKNOWN Warning "region::unknown" "The code looks like a region but mrctl does not know it. AWS opens new regions, so it is accepted; check the spelling."
     REGION_PARTITION Error "region::partition" "AWS is divided into partitions (the commercial regions, China, GovCloud) with separate accounts. Nothing replicates between them, so one stack cannot span two."
     REGION_STATE Error "region::state" "Only `active` is possible in this version; `abandoned`, which leaves a lost region behind, is not built yet."

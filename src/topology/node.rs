@@ -317,6 +317,13 @@ impl<'a> Builder<'a> {
                 .at(span, "no anchor of this name stands before it")
                 .help("text that begins with `*` needs quotes");
         }
+        // It is noticed where the map is over, or in the next line.
+        let previous = before[..line_start].trim_end().rfind('\n').map_or(0, |newline| newline + 1);
+        if let Some(span) = [line_start, previous].into_iter().find_map(|start| self.unquoted_placeholder(start)) {
+            return Problem::new(codes::YAML_SYNTAX, "this is not valid YAML: a value that begins with `{` is a map")
+                .at(span, "begins with a placeholder and has no quotes")
+                .help("put the whole value in double quotes: `\"{account}.dkr.ecr.{region}.amazonaws.com/api:1\"`");
+        }
         let (what, help) = plain_words(error.info());
         // The parser misses a colon only when the next line begins, which is not where the user has to look.
         if error.info().contains("simple key expect") && at == line_start + indent.len() {
@@ -330,6 +337,18 @@ impl<'a> Builder<'a> {
             }
         }
         Problem::new(codes::YAML_SYNTAX, format!("this is not valid YAML: {what}")).at(span, "reading stopped here").help(help)
+    }
+}
+
+impl Builder<'_> {
+    /// In the line that begins there, a value without quotes that goes on after a placeholder.
+    fn unquoted_placeholder(&self, line_start: usize) -> Option<Span> {
+        let line = self.text.get(line_start..)?.lines().next()?;
+        let open = line.find(": {").or_else(|| line.find("- {"))? + 2;
+        let (inside, rest) = line[open + 1..].split_once('}')?;
+        let is_placeholder = !inside.is_empty() && inside.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        let goes_on = rest.chars().next().is_some_and(|next| next.is_ascii_alphanumeric() || ".-/:_{".contains(next));
+        (is_placeholder && goes_on).then(|| Span { start: line_start + open, end: line_start + line.trim_end().len() })
     }
 }
 

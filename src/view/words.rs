@@ -162,7 +162,8 @@ pub(super) fn message(event: &Event) -> String {
                 1 => "1 operation is running to its end".to_owned(),
                 many => format!("{many} operations are running to their end"),
             };
-            format!("{}: nothing more is started, {running}", stop(*why))
+            let again = if *why == Stop::Interrupted && !running.starts_with("nothing") { " (again: stop waiting for it)" } else { "" };
+            format!("{}: nothing more is started, {running}{again}", stop(*why))
         }
     }
 }

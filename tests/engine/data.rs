@@ -1,5 +1,4 @@
 //! What holds data is neither lost nor begun twice.
-
 use mrctl::plan::{Action, Allowance};
 use serde_json::json;
 

@@ -1,5 +1,4 @@
 //! A replacement that was cut off between its halves.
-
 use mrctl::{plan::Action, resource::Replace};
 use serde_json::json;
 

@@ -184,6 +184,10 @@ impl AnyKind for Puppet {
         None
     }
 
+    fn interrupts(&self, _: &Found<Doc>, _: &[Change]) -> Option<String> {
+        None
+    }
+
     fn leaves(&self, _: &Cx, _: &Found<Doc>) -> Option<String> {
         None
     }

@@ -1,15 +1,16 @@
 //! Regions one after another: gates, drains, and who is in DNS meanwhile.
+use std::time::Duration;
 
 use mrctl::{
     apply::{Event, Stop},
     plan::{Op, Reason, Rollout, order},
-    resource::Replace,
+    resource::{Outputs, Replace},
 };
 use serde_json::json;
 
 use super::{
     puppet::kinds,
-    run::{addr, paused},
+    run::{Stage, addr, paused},
     units::shop,
 };
 
@@ -117,5 +118,79 @@ fn dns_lets_go_first_also_without_a_drain() {
         let record = ("eu-west-1/p.record/api".to_owned(), Reason::Traffic);
         assert!(needs("p.table").contains(&record), "{:?}", needs("p.table"));
         assert!(needs("p.service").iter().any(|(what, _)| *what == record.0), "{:?}", needs("p.service"));
+    });
+}
+
+mrctl::outputs! { "p.service": DeployedAt = "deployed_at" }
+
+/// A run that was cut off while a region baked is followed by one that watches it for as long as is left, and judges it by its health.
+#[test]
+fn a_region_that_an_earlier_run_changed_bakes_for_the_rest() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.settle(1).await;
+        let changed = addr("us-east-1/p.service/api");
+        stage.world().wanted.iter_mut().filter(|(at, _)| *at == changed).for_each(|(_, spec)| spec["count"] = json!(2));
+        let mut plan = stage.plan().await;
+        let first = addr("eu-west-1/p.service/api");
+        let now: jiff::Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let rollout = |seconds| Rollout { order: stage.regions.clone(), bake: Duration::from_secs(seconds), now, no_drain: false };
+        for (deployed, bake, left) in [
+            (None, 60, 0),
+            (Some("2026-01-01T11:59:40Z"), 60, 40),
+            (Some("2026-01-01T11:00:00Z"), 60, 0),
+            (Some("2026-01-01T13:00:00Z"), 60, 60),
+        ] {
+            let found = plan.steps.iter_mut().find(|step| step.addr == first).unwrap().found.as_mut().unwrap();
+            found.outputs = deployed.into_iter().fold(Outputs::of::<super::world::Id>(&found.id), |all, at| all.with::<DeployedAt>(at));
+            let gates = order(&stage.kinds, &plan.steps, &rollout(bake)).unwrap().gates;
+            assert_eq!(gates[0].judged, [first.clone()]);
+            assert_eq!((gates.len(), gates[0].bake.as_secs(), gates[1].bake.as_secs()), (2, left, bake), "{deployed:?}");
+        }
+        // What does not answer well there keeps the other region as it is.
+        stage.world().sick.insert(first);
+        let plan = stage.plan().await;
+        assert_eq!(stage.apply(&plan).await.stopped, Some(Stop::Gated));
+        assert_eq!(stage.world().at(&changed)[0].spec["count"], 1);
+    });
+}
+
+/// Other tags are no rollout.
+#[test]
+fn tags_alone_wait_for_no_gate() {
+    paused(async {
+        let mut stage = shop(2);
+        let tags = |team: &str| json!({"$tags": {"team": team}, "keys": ["team"]});
+        let tag = |stage: &Stage, team: &str| {
+            for (_, spec) in stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service") {
+                spec["tags"] = tags(team);
+            }
+        };
+        tag(&stage, "a");
+        stage.settle(1).await;
+        tag(&stage, "b");
+        let plan = stage.plan().await;
+        assert!(plan.has_changes() && plan.gates.is_empty(), "{:?}", plan.gates);
+        assert_eq!(stage.settle(1).await, 1);
+    });
+}
+
+/// Whoever interrupts does not wait for what would only be waited for because of what follows.
+#[test]
+fn an_interrupted_bake_is_over() {
+    paused(async {
+        let mut stage = shop(2);
+        stage.settle(1).await;
+        stage.world().wanted.iter_mut().filter(|(at, _)| &*at.kind == "p.service").for_each(|(_, spec)| spec["count"] = json!(2));
+        let plan = stage.plan().await;
+        let stop = stage.stop.clone();
+        let (outcome, ()) = tokio::join!(stage.apply(&plan), async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            stop.cancel();
+        });
+        assert_eq!(outcome.stopped, Some(Stop::Interrupted));
+        assert!(outcome.elapsed < Duration::from_secs(4), "{:?}", outcome.elapsed);
+        assert!(stage.events.iter().any(|event| matches!(event, Event::GateBaking { .. })), "{:?}", stage.events);
+        assert!(stage.events.iter().any(|event| matches!(event, Event::Stopping { running: 0, .. })), "{:?}", stage.events);
     });
 }

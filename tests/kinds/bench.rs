@@ -105,7 +105,7 @@ impl Bench {
         };
         let states = regions.iter().map(reachable).collect();
         let steps = plan::decide(&self.kinds, self.wants.clone(), Vec::new(), &states, &BTreeSet::new()).unwrap().steps;
-        let rollout = Rollout { order: regions, bake: Duration::ZERO, no_drain: true };
+        let rollout = Rollout { order: regions, bake: Duration::ZERO, no_drain: true, ..Rollout::default() };
         let graph = plan::order(&self.kinds, &steps, &rollout).unwrap().graph;
         let mut ops = DiGraph::<usize, ()>::new();
         let nodes: Vec<_> = (0..graph.ops.len()).map(|op| ops.add_node(op)).collect();

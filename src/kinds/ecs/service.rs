@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aws::{
         containers::{self, change_tags, cluster_of, marks, name_of, services, shaped},
-        deployments::{self, is_failed, is_under_way, judged, primary, progress},
+        deployments::{self, deployed_at, is_failed, is_under_way, judged, primary, progress},
         errors::{fault, maybe},
         tags::{addr_of, still_ours},
     },
@@ -43,6 +43,8 @@ outputs! { "ecs.service":
     ServiceName = "name",
     /// Its ARN.
     ServiceArn = "arn",
+    /// When what runs now was deployed.
+    ServiceDeployedAt = "deployed_at",
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -191,7 +193,8 @@ fn life(service: &types::Service) -> Life {
 
 fn outputs_of(service: &types::Service) -> Outputs {
     let name = service.service_name().unwrap_or_default();
-    Outputs::of::<ServiceName>(name).with::<ServiceArn>(service.service_arn().unwrap_or_default())
+    let outputs = Outputs::of::<ServiceName>(name).with::<ServiceArn>(service.service_arn().unwrap_or_default());
+    deployed_at(service).into_iter().fold(outputs, |outputs, at| outputs.with::<ServiceDeployedAt>(at.to_string()))
 }
 
 /// What the load balancer still waits for; nothing when as many targets are healthy as tasks are wanted.

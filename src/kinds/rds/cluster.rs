@@ -398,6 +398,14 @@ impl Kind for Cluster {
         found.spec.global_cluster.is_none().then_some(text)
     }
 
+    fn interrupts(&self, found: &Found<Spec>, changes: &[Change]) -> Option<String> {
+        let change = changes.iter().find(|change| change.is_under("engine_version"))?;
+        let version = change.to.as_str().unwrap_or("another version");
+        let is_writer = matches!(&found.spec.role, Unmanaged::Managed(role) if role == "writer");
+        let when = if is_writer { "it is the writer's and goes last: nothing is written meanwhile" } else { "copies go before the writer" };
+        Some(format!("all its instances restart with {version}; {when}"))
+    }
+
     fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
         let (Unmanaged::Managed(role), Unmanaged::Managed(others)) = (&found.spec.role, &found.spec.others) else { return None };
         if let Unmanaged::Managed(foreign) = &found.spec.foreign_instances

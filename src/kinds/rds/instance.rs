@@ -290,6 +290,21 @@ impl Kind for Instance {
         }
     }
 
+    /// "An outage occurs during this change" (Aurora user guide, "Settings for Amazon Aurora", DB instance class).
+    fn interrupts(&self, found: &Found<Spec>, changes: &[Change]) -> Option<String> {
+        let change = changes.iter().find(|change| change.is_under("class"))?;
+        let is = |flag: &Unmanaged<bool>| matches!(flag, Unmanaged::Managed(true));
+        let is_writer = is(&found.spec.writes) && !matches!(&found.spec.copied_from, Unmanaged::Managed(Some(_)));
+        let beside = if let Unmanaged::Managed(beside) = &found.spec.beside { beside.join(", ") } else { String::new() };
+        let what = match (is_writer, beside.is_empty()) {
+            (true, true) => "it is the writer and has no other beside it: nothing is written for some minutes".to_owned(),
+            (true, false) => format!("it is the writer and goes last: nothing is written until one of {beside} has taken over"),
+            (false, true) => "there is no other in its cluster: its region reads nothing from it for some minutes".to_owned(),
+            (false, false) => format!("who reads from it has {beside} meanwhile"),
+        };
+        Some(format!("restarts as {}; {what}", change.to.as_str().unwrap_or("another class")))
+    }
+
     fn cannot_go(&self, found: &Found<Spec>, removing: &BTreeSet<Addr>) -> Option<String> {
         let (Unmanaged::Managed(to), Unmanaged::Managed(beside)) = (&found.spec.copied_to, &found.spec.beside) else { return None };
         let (region, (key, _)) = (found.addr.region()?, of_address(&found.addr.name)?);

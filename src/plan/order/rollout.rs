@@ -1,12 +1,13 @@
 //! Clients come first: regions change one after another with gates between them, and what serves goes after a drain. Pure.
 use std::{collections::BTreeSet, time::Duration};
 
+use jiff::Timestamp;
 use petgraph::graph::NodeIndex;
 
 use super::{Build, Ordered};
 use crate::{
     plan::{Action, Finding, GateInfo, Op, Reason, Severity, Step},
-    resource::{Region, Traffic},
+    resource::{Addr, DEPLOYED_AT, Region, Traffic},
 };
 
 /// How a plan is rolled out.
@@ -15,6 +16,8 @@ pub struct Rollout {
     /// The file's regions, in rollout order.
     pub order: Vec<Region>,
     pub bake: Duration,
+    /// When what the plan stands on was read.
+    pub now: Timestamp,
     /// `--no-drain`.
     pub no_drain: bool,
 }
@@ -79,7 +82,9 @@ impl Build<'_> {
     fn wave(&self, region: &Region) -> Vec<(NodeIndex, String, bool)> {
         let mut wave = Vec::new();
         for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| step.addr.region() == Some(region)) {
-            let serves = self.traits(index).is_some_and(|traits| traits.serves);
+            // Other tags are no other form of anything.
+            let is_other = step.action != Action::Update || step.changes.iter().any(|change| !change.is_under("tags"));
+            let serves = is_other && self.traits(index).is_some_and(|traits| traits.serves);
             let is_replaced = step.action == Action::Replace && (serves || self.traffic(step) == Traffic::Directs);
             let made = self.ready.get(&step.addr).filter(|_| serves || is_replaced).map(|op| (*op, step.addr.to_string(), serves));
             let gone = self.remove.get(&step.addr).filter(|_| is_replaced).map(|op| (*op, step.addr.to_string(), false));
@@ -97,9 +102,11 @@ impl Build<'_> {
         let waves: Vec<_> = regions.iter().map(|region| self.wave(region)).collect();
         let last = waves.iter().rposition(|wave| !wave.is_empty());
         for (at, (region, wave)) in regions.into_iter().zip(waves).enumerate() {
-            // A region that an earlier run changed is asked again before the next one follows: what stopped that run may go on.
+            // A region that an earlier run changed is asked again before the next one follows, and bakes for as long as is left: what
+            // stopped that run may go on.
             let is_done = wave.is_empty();
-            if is_done && (last.is_none_or(|last| at > last) || self.warners(region).is_none()) {
+            let judged = if is_done { self.answering(region) } else { Vec::new() };
+            if is_done && (last.is_none_or(|last| at > last) || judged.is_empty() && self.warners(region).is_none()) {
                 continue;
             }
             let gate = self.graph.add_node(Op::Gate(region.clone()));
@@ -123,11 +130,26 @@ impl Build<'_> {
             }
             let mut checks: Vec<String> =
                 wave.iter().filter(|(.., judged)| *judged).map(|(_, name, _)| format!("{name} is healthy")).collect();
+            checks.extend(judged.iter().map(|addr| format!("{addr} is healthy")));
             checks.extend(self.warners(region));
-            let bake = if is_done { Duration::ZERO } else { rollout.bake };
-            ordered.gates.push(GateInfo { region: region.clone(), checks, bake });
+            let bake = if is_done { self.left_to_bake(region, rollout) } else { rollout.bake };
+            ordered.gates.push(GateInfo { region: region.clone(), checks, judged, bake });
             gate_before = Some((gate, region.clone()));
         }
+    }
+
+    /// What answers clients in a region and stays.
+    fn answering(&self, region: &Region) -> Vec<Addr> {
+        let here = self.steps.iter().filter(|step| step.addr.region() == Some(region) && step.want.is_some());
+        here.filter(|step| self.traffic(step) == Traffic::Answers).map(|step| step.addr.clone()).collect()
+    }
+
+    /// How much longer a region has to be watched that was changed before this plan was made; whole seconds.
+    fn left_to_bake(&self, region: &Region, rollout: &Rollout) -> Duration {
+        let here = self.steps.iter().filter(|step| step.addr.region() == Some(region)).filter_map(|step| step.found.as_ref());
+        let newest = here.filter_map(|found| found.outputs.get(DEPLOYED_AT)?.parse::<Timestamp>().ok()).max();
+        let watched = newest.map(|newest| u64::try_from(rollout.now.as_second() - newest.as_second()).unwrap_or_default());
+        watched.map_or(Duration::ZERO, |watched| rollout.bake.saturating_sub(Duration::from_secs(watched)))
     }
 
     /// What a gate asks of those that say of its region that something is wrong there.

@@ -94,6 +94,9 @@ fn instance_class(class: &At<String>, problems: &mut Vec<Problem>) {
         [family, size] if is_size(size) && generation(family).is_some() => {
             ("not the name of a class", format!("did you mean `db.{}`?", class.value))
         }
+        ["db", family, _] if family.starts_with('t') => {
+            ("Aurora refuses it in a global database", "take a memory-optimised class: `db.r6g.large`".to_owned())
+        }
         _ => ("not the name of a class", plain),
     };
     problems.push(

@@ -32,7 +32,27 @@ pub(super) fn fields(step: &Step, full: bool) -> Vec<Field> {
             text: format!("{}: {} → {}", change.path, words::value(&change.from), words::value(&change.to)),
         })),
     }
-    fields
+    if full { fields } else { folded(fields, step) }
+}
+
+/// So many fields under one name are more than anybody reads beside what else there is (the charts of a dashboard).
+const MOST_OF_ONE: usize = 12;
+
+/// The same with one field for each name that has too many under it.
+fn folded(fields: Vec<Field>, step: &Step) -> Vec<Field> {
+    let top = |field: &Field| field.path.split('.').next().unwrap_or_default().to_owned();
+    let mut all: Vec<Field> = Vec::new();
+    for some in fields.chunk_by(|one, next| top(one) == top(next)) {
+        let name = some.first().map(top).unwrap_or_default();
+        if some.len() <= MOST_OF_ONE {
+            all.extend_from_slice(some);
+            continue;
+        }
+        let entries = step.want.as_ref().filter(|_| step.action == Action::Create).and_then(|want| want.spec.get(&name)?.as_object());
+        let what = entries.map_or_else(|| format!("{} differences", some.len()), |entries| format!("{} entries", entries.len()));
+        all.push(Field { text: format!("{name}: {what} (--full shows them)"), path: name });
+    }
+    all
 }
 
 /// Walks down to what AWS is asked for; what is absent or empty says nothing.

@@ -18,10 +18,10 @@ pub(super) struct Section<'a> {
     pub rows: Vec<Row<'a>>,
 }
 
-/// The regions in the order of the rollout as far as the gates say it, then by code.
+/// The regions in the order of the rollout, as far as the gates and the steps say it, then by code.
 pub(super) fn region_order(plan: &Plan) -> Vec<Region> {
     let mut order: Vec<Region> = plan.gates.iter().map(|gate| gate.region.clone()).collect();
-    let rest = plan.regions.keys().chain(plan.steps.iter().filter_map(|step| step.addr.region()));
+    let rest = plan.steps.iter().filter_map(|step| step.addr.region()).chain(plan.regions.keys());
     for region in rest {
         if !order.contains(region) {
             order.push(region.clone());

@@ -190,7 +190,7 @@ impl<'a> View<'a> {
         if self.plan.drains.is_empty() && self.plan.gates.is_empty() {
             return out;
         }
-        line!(out, "{}", paint(style::HEADING, "Traffic first"));
+        line!(out, "{}", paint(style::HEADING, if self.plan.drains.is_empty() { "One region after another" } else { "Traffic first" }));
         for region in &self.plan.drains {
             line!(out, "  drain/{region}  clients let go of {region} before what serves there is removed");
         }

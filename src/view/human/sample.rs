@@ -125,6 +125,7 @@ pub fn change_all() -> Plan {
     let mut plan = plan_of(steps);
     plan.drains = vec![Region::new(EU)];
     plan.gates = vec![GateInfo {
+        judged: Vec::new(),
         region: Region::new(US),
         checks: vec!["service api is healthy".into(), "no alarm is on".into()],
         bake: Duration::from_secs(120),

@@ -4,7 +4,10 @@ use crate::{
     aws::alarms::name,
     kinds::{ec2::vpc::named, sns::topic::TopicArn, watching::Placed},
     resource::{Addr, Facts, Given, Kind, Ref, Scope, Unmanaged, Unordered, Want},
-    topology::{MissingData, Model, Statistic, Watches, When, metrics::Subject},
+    topology::{
+        MissingData, Model, Statistic, Watches, When,
+        metrics::{Subject, Unit},
+    },
 };
 
 /// The topic of a region, in its address.
@@ -46,8 +49,8 @@ const fn missing_data(missing: MissingData) -> &'static str {
 const fn hint(subject: Option<Subject>) -> &'static str {
     match subject {
         Some(Subject::Service) => {
-            "First: is it one region or all? If one, take it out of DNS (weight 0, or invert its health check) and look at its tasks and \
-             their logs; if all, look at what was deployed last."
+            "First: is it one region or all? If one, take it out of DNS (weight 0; or, while Route 53 finds it healthy, its health check \
+             inverted: no apply undoes either) and look at its tasks and their logs; if all, look at what was deployed last."
         }
         Some(Subject::Table) => {
             "First: are other regions behind, too? Until this is over, another region may show old items: do not move writers by hand."
@@ -80,10 +83,25 @@ fn description(model: &Model, placed: &Placed<'_>) -> String {
     let member = placed.member;
     let way = if member.when == When::Above { "above" } else { "below" };
     let (times, of, each) = (member.datapoints_to_alarm, member.evaluation_periods, member.period);
-    let many = if times == of { format!("{of} periods of {each} s") } else { format!("{times} of {of} periods of {each} s") };
+    let many = match of {
+        1 => format!("{each} s"),
+        _ if times == of => format!("{of} periods of {each} s"),
+        _ => format!("{times} of {of} periods of {each} s"),
+    };
+    let unit = match placed.watches {
+        Watches::Named { metric, .. } => match metric.unit {
+            Unit::Seconds => " s",
+            Unit::Milliseconds => " ms",
+            Unit::Percent => "%",
+            Unit::Count | Unit::None => "",
+        },
+        Watches::Custom(metric) => metric.unit.as_deref().unwrap_or_default(),
+    };
+    let unit = if unit.len() > 2 { format!(" {unit}") } else { unit.to_owned() };
     let seen = if model.dashboard { format!(" All regions side by side: dashboard {}.", model.stack) } else { String::new() };
     let text = format!(
-        "{about} Stack {}, {whose}, {}: {way} {} in {many}. {}{seen} Made by mrctl; what is changed here by hand is changed back.",
+        "{about} Stack {}, {whose}, {}: {way} {}{unit} in {many}. {}{seen} Made by mrctl, which changes this alarm back when it is \
+         edited by hand.",
         model.stack,
         placed.of,
         member.threshold,
