@@ -12,6 +12,7 @@ use tokio::{
     sync::mpsc::UnboundedSender,
     time::{Instant, sleep, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Doing, Event,
@@ -47,6 +48,8 @@ pub(super) struct Work<'a> {
     pub made: Mutex<BTreeMap<Addr, String>>,
     /// What the plan has found at an address and goes past: it is never what stands there now.
     pub passed: BTreeSet<(Addr, String)>,
+    /// Cancelled when nothing more is to be started: what has not begun with AWS does not begin any more.
+    pub stop: CancellationToken,
 }
 
 /// What an operation leaves behind.
@@ -208,6 +211,8 @@ impl Work<'_> {
                     Some(found) if found.ours => return Ok(Created::WasThere(Box::new(found))),
                     _ => return Err(fault),
                 },
+                // Nothing of it is there.
+                Class::Contention | Class::InUse if self.stop.is_cancelled() => return Err(fault),
                 Class::Throttled | Class::Contention | Class::InUse if voice.elapsed() < patience.ready => {}
                 Class::NotFound if voice.elapsed() < PROPAGATION.min(patience.ready) => {}
                 _ => return Err(fault),
@@ -333,7 +338,8 @@ impl Work<'_> {
             let repeat =
                 was_done || matches!(fault.class, Class::Unclear | Class::Throttled | Class::Contention | Class::InUse | Class::NotFound);
             let until = if fault.class == Class::NotFound { PROPAGATION.min(patience.ready) } else { patience.ready };
-            if !repeat || voice.elapsed() > until {
+            let is_begun = fault.class != Class::Contention || doing == Doing::Deleting;
+            if !repeat || voice.elapsed() > until || self.stop.is_cancelled() && !is_begun {
                 return Err(fault);
             }
             voice.tell(&fault.now());

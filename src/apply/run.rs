@@ -50,7 +50,8 @@ pub async fn apply(plan: &Plan, kinds: &Kinds, cx: &Cx, options: &Options, say: 
     let (removing, wanted) = (Arc::new(removing(&plan.steps)), Arc::new(wanted.collect()));
     // What the plan did not find is not looked for again at every step.
     let cx = &Cx { removing, wanted, sweeps: false, ..cx.clone() };
-    let work = Work { kinds, cx, timing: options.timing, read_at: options.read_at, events, looks, passed, made: Mutex::default() };
+    let (timing, read_at, stop) = (options.timing, options.read_at, options.stop.clone());
+    let work = Work { kinds, cx, timing, read_at, events, looks, passed, made: Mutex::default(), stop };
     let (mut run, no_more) = (Run::new(plan), CancellationToken::new());
     let mut seq = 0;
     let mut tell = |event: Event| {

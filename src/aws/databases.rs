@@ -8,6 +8,7 @@ use aws_sdk_rds::types::{DbCluster, DbClusterSnapshot, DbInstance, GlobalCluster
 use jiff::Timestamp;
 
 pub mod ending;
+pub mod versions;
 
 use super::{
     errors::{fault, maybe},

@@ -93,7 +93,10 @@ struct Value {
 pub async fn login(cx: &Cx, database: &str) -> Result<Login, Fault> {
     let (region, name) = (cx.region()?, name_of(&cx.owner.stack, database));
     let (value, version) = read(cx, region, &name).await?;
-    let unread = || Fault::new(READ, Class::Invalid, format!("the secret {name} does not hold a JSON object with username and password"));
+    let unread = || {
+        let way = "put one back (`aws secretsmanager put-secret-value`), or its version before (`update-secret-version-stage`)";
+        Fault::new(READ, Class::Invalid, format!("the secret {name} does not hold a JSON object with username and password: {way}"))
+    };
     let (value, version) = value.zip(version).ok_or_else(unread)?;
     Ok(Login { username: value.username, version, password: value.password })
 }

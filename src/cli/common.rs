@@ -30,7 +30,7 @@ pub struct Common {
     /// One endpoint for every AWS service
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// Use the local AWS on this machine; starts it when none runs
+    /// Use the local AWS on this machine, with its own account; starts it when none runs
     #[arg(long, global = true)]
     pub sandbox: bool,
     /// When to use colour

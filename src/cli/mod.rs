@@ -2,6 +2,7 @@
 mod common;
 mod consent;
 mod exit;
+mod foresight;
 mod offline;
 mod planning;
 mod running;

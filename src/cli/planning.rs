@@ -2,27 +2,23 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::foresight::{foreseen, quotas, wrong_already};
 use crate::{
     aws::{self, Fleet, facts, sweep},
     kinds::route53::{hosted_zone::HostedZone, validation_record::validated_by_others},
     plan::{
         Action, Allowance, Finding, Observed, Plan, Reach, RegionState, Rollout, Searched, Selection, Severity, Step, decide, dns,
-        existing, guard, interruptions, left_out, observe, order, posture, quota, select, stuck, unmatched, unused_adoptions,
-        unused_restorations,
+        existing, guard, interruptions, left_out, observe, order, posture, select, stuck, unmatched, unused_adoptions, unused_restorations,
     },
-    resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope, readable},
+    resource::{Addr, Class, Cx, Doc, Facts, Found, Kind, Kinds, Region, Scope},
     topology::Model,
 };
-
-/// When a plan has to be there, whatever a region does: observing may take 24 s of it.
-const ENDS_WITHIN: Duration = Duration::from_secs(29);
 
 /// The finding that no region but those of the file was looked at.
 const NOT_SWEPT: &str = "plan::not-swept";
@@ -99,6 +95,7 @@ pub async fn plan(model: Model, fleet: Fleet, asked: &Asked) -> Result<Planned> 
     plan.findings.extend(impossible);
     if !asked.offline {
         plan.findings.extend(quotas(&cx, &kinds, &plan, facts.account.as_deref(), read_at).await);
+        plan.findings.extend(foreseen(&cx, &kinds, &plan.steps, read_at).await);
     }
     (plan.graph, plan.gates, plan.drains) = (ordered.graph, ordered.gates, ordered.drains);
     plan.findings.extend(wrong_already(&cx, &kinds, &plan, model.rollout.gate_timeout).await);
@@ -253,38 +250,6 @@ async fn zones(model: &Model, cx: &Cx, reading: &facts::Reading, observed: &Obse
     findings
 }
 
-/// Whether what the plan makes fits into the account's quotas; asked only for what is made, and never for long.
-async fn quotas(cx: &Cx, kinds: &Kinds, plan: &Plan, account: Option<&str>, read_at: Instant) -> Vec<Finding> {
-    let needs = quota::needs(kinds, &plan.steps);
-    let asked = needs.iter().map(|need| (need.region.clone(), need.quota)).collect();
-    let left = (read_at + ENDS_WITHIN).saturating_duration_since(Instant::now());
-    let within = left.clamp(Duration::from_secs(1), Duration::from_secs(5));
-    let measured = aws::quotas::measure(cx, account, asked, within).await;
-    quota::judge(needs.into_iter().zip(measured).collect())
-}
-
-/// What keeps a gate of the plan shut unless it ends by itself: known before anything is changed, from what was read already.
-async fn wrong_already(cx: &Cx, kinds: &Kinds, plan: &Plan, timeout: Duration) -> Vec<Finding> {
-    let is_answering = |region: &Region| plan.regions.get(region).is_some_and(|state| state.state == Reach::Reachable);
-    let mut all = Vec::new();
-    for gate in plan.gates.iter().filter(|gate| is_answering(&gate.region)) {
-        for kind in kinds.iter().filter(|kind| kind.traits().warns) {
-            // What cannot be read now is asked for again by the gate.
-            for warning in kind.warnings(&cx.at(&Scope::from(&gate.region))).await.unwrap_or_default() {
-                all.push(Finding {
-                    severity: Severity::Warning,
-                    help: Some(format!(
-                        "apply changes this region, waits up to {} for it to end, and then stops with 6 before the regions that follow",
-                        readable(timeout)
-                    )),
-                    ..note("gate::shut-now", format!("the gate of {} does not open now: {warning}", gate.region))
-                });
-            }
-        }
-    }
-    all
-}
-
 /// Wants that no later run will find decidable, because all regions answered: half of what they belong to is not built.
 fn impossible(plan: &Plan, held: &BTreeMap<Addr, String>) -> Vec<Finding> {
     let mut said = BTreeSet::new();
@@ -333,7 +298,7 @@ fn begun_unsearched(kinds: &Kinds, plan: &Plan, no_sweep: bool) -> Option<Findin
     Some(finding).filter(|_| !names.is_empty())
 }
 
-fn note(code: &'static str, message: String) -> Finding {
+pub(super) fn note(code: &'static str, message: String) -> Finding {
     Finding { code, severity: Severity::Note, address: None, line: None, message, help: None }
 }
 

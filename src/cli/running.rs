@@ -59,7 +59,7 @@ struct Draining {
 /// Read AWS and show the difference.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// For readers or for programs
+    /// For readers, or one JSON document
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// End with 2 when there are changes
@@ -86,7 +86,7 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// For readers or for programs
+    /// For readers, or one JSON event a line on standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]
@@ -115,7 +115,7 @@ pub struct DestroyArgs {
     /// The stack's name, as the confirmation
     #[arg(long, value_name = "STACK")]
     confirm: Option<String>,
-    /// For readers or for programs
+    /// For readers, or one JSON event a line on standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(flatten)]

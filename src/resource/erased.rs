@@ -29,6 +29,7 @@ pub struct Traits {
     pub follows: bool,
     pub auxiliary: bool,
     pub warns: bool,
+    pub foresees: bool,
     pub yields: bool,
     pub twice: bool,
     pub unfinished: bool,
@@ -59,6 +60,12 @@ pub trait AnyKind: Send + Sync {
     fn tells(&self, addr: &Addr, outputs: &Outputs) -> Option<String>;
     fn loses(&self, found: &Found<Doc>) -> Option<String>;
     fn cannot_go(&self, found: &Found<Doc>, removing: &BTreeSet<Addr>) -> Option<String>;
+    fn foreseen<'a>(
+        &'a self,
+        cx: &'a Cx,
+        want: &'a Want<Doc>,
+        found: Option<&'a Found<Doc>>,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>>;
     fn interrupts(&self, found: &Found<Doc>, changes: &[Change]) -> Option<String>;
     fn leaves(&self, cx: &Cx, found: &Found<Doc>) -> Option<String>;
     fn holders<'a>(&'a self, cx: &'a Cx, found: &'a Found<Doc>) -> BoxFuture<'a, Result<Vec<Holder>, Fault>>;
@@ -116,6 +123,7 @@ impl<K: Kind> AnyKind for Erased<K> {
             follows: K::FOLLOWS,
             auxiliary: K::AUXILIARY,
             warns: K::WARNS,
+            foresees: K::FORESEES,
             yields: K::YIELDS,
             twice: K::TWICE,
             unfinished: K::UNFINISHED,
@@ -200,6 +208,18 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn cannot_go(&self, found: &Found<Doc>, removing: &BTreeSet<Addr>) -> Option<String> {
         typed_found(found).ok().and_then(|found| self.0.cannot_go(&found, removing))
+    }
+
+    fn foreseen<'a>(
+        &'a self,
+        cx: &'a Cx,
+        want: &'a Want<Doc>,
+        found: Option<&'a Found<Doc>>,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async move {
+            let found = found.map(typed_found).transpose()?;
+            self.0.foreseen(cx, &typed_want(want)?, found.as_ref()).await
+        })
     }
 
     fn interrupts(&self, found: &Found<Doc>, changes: &[Change]) -> Option<String> {

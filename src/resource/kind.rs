@@ -193,6 +193,8 @@ pub trait Kind: Send + Sync + 'static {
     const AUXILIARY: bool = false;
     /// Whether it says of its region that something is wrong there (an alarm): every look of the region's gate asks it.
     const WARNS: bool = false;
+    /// Whether reads can tell that AWS would refuse to make it: see `foreseen`.
+    const FORESEES: bool = false;
     /// Whether AWS changes and removes it while it is still being made or changed: nothing is waited for first.
     const YIELDS: bool = false;
     /// Whether AWS would make a second one if the create were sent twice: no unique name and no token it honours.
@@ -262,6 +264,16 @@ pub trait Kind: Send + Sync + 'static {
     /// begins with its address, with what to do first; the plan then says so, and writes nothing.
     fn cannot_go(&self, _found: &Found<Self::Spec>, _removing: &BTreeSet<Addr>) -> Option<String> {
         None
+    }
+    /// Why AWS would refuse to make this, or to make it of what was found, as far as reads tell: the end of a sentence that begins with its
+    /// address. Asked where `FORESEES` is said and the plan does so, before anything is written.
+    fn foreseen(
+        &self,
+        _cx: &Cx,
+        _want: &Want<Self::Spec>,
+        _found: Option<&Found<Self::Spec>>,
+    ) -> impl Future<Output = Result<Option<String>, Fault>> + Send {
+        async { Ok(None) }
     }
     /// Whom these changes of a found thing interrupt though they are made in place: the end of a sentence that begins with its address.
     fn interrupts(&self, _found: &Found<Self::Spec>, _changes: &[Change]) -> Option<String> {

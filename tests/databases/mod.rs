@@ -2,6 +2,7 @@
 mod changes;
 mod ending;
 mod kills;
+mod others;
 mod waiting;
 
 use aws_config::{BehaviorVersion, SdkConfig};

@@ -184,6 +184,10 @@ impl AnyKind for Puppet {
         None
     }
 
+    fn foreseen<'a>(&'a self, _: &'a Cx, _: &'a Want<Doc>, _: Option<&'a Found<Doc>>) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn interrupts(&self, _: &Found<Doc>, _: &[Change]) -> Option<String> {
         None
     }
@@ -246,6 +250,7 @@ pub fn kinds(world: &Arc<Mutex<World>>, task: Replace) -> Kinds {
         follows: false,
         auxiliary: false,
         warns: false,
+        foresees: false,
         yields: false,
         twice: false,
         unfinished: false,

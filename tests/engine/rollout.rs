@@ -144,7 +144,7 @@ fn a_region_that_an_earlier_run_changed_bakes_for_the_rest() {
             let found = plan.steps.iter_mut().find(|step| step.addr == first).unwrap().found.as_mut().unwrap();
             found.outputs = deployed.into_iter().fold(Outputs::of::<super::world::Id>(&found.id), |all, at| all.with::<DeployedAt>(at));
             let gates = order(&stage.kinds, &plan.steps, &rollout(bake)).unwrap().gates;
-            assert_eq!(gates[0].judged, [first.clone()]);
+            assert_eq!(gates[0].judged, *std::slice::from_ref(&first));
             assert_eq!((gates.len(), gates[0].bake.as_secs(), gates[1].bake.as_secs()), (2, left, bake), "{deployed:?}");
         }
         // What does not answer well there keeps the other region as it is.

@@ -73,7 +73,10 @@ fn the_model_holds_what_the_file_says() {
     assert_eq!((own.namespace.as_str(), own.name.as_str(), own.unit.as_deref()), ("Shop/Orders", "Order failures", Some("Count")));
     let dimensions = own.dimensions_in(&Region::new("eu-central-1"));
     let dimensions: Vec<(&str, &str)> = dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(dimensions, [("Region", "eu-central-1"), ("Stack", "shop"), ("Table", "shop-Orders"), ("Version", "2")]);
+    assert_eq!(
+        dimensions,
+        [("Account", "{account}"), ("Region", "eu-central-1"), ("Stack", "shop"), ("Table", "shop-Orders"), ("Version", "2")]
+    );
     assert_eq!(member(alarm("orders-fail"), "eu-west-1"), AlarmMember { missing_data: MissingData::Missing, ..count(5.0) });
     let checkout = member(alarm("checkout"), "eu-west-1");
     assert_eq!((checkout.threshold, checkout.period, checkout.evaluation_periods), (2000.0, 10, 6));

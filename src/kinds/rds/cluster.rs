@@ -23,6 +23,7 @@ use crate::{
         databases::{
             self, ADD_TAGS, DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL, DESCRIBE_INSTANCES, ENCRYPTED_BY, Membership, REMOVE_TAGS, cluster_name,
             ending, major, name_in, region_of, tag,
+            versions::{self, DESCRIBE_VERSIONS},
         },
         errors::fault,
         secrets::{self, PASSWORD_FROM},
@@ -153,9 +154,17 @@ impl Kind for Cluster {
         (Verb::Observe, &[DESCRIBE_CLUSTERS, DESCRIBE_GLOBAL]),
         (
             Verb::Create,
-            &[CREATE, ADD_TAGS, "secretsmanager:GetSecretValue", "iam:CreateServiceLinkedRole", "kms:DescribeKey", "kms:CreateGrant"],
+            &[
+                CREATE,
+                DESCRIBE_VERSIONS,
+                ADD_TAGS,
+                "secretsmanager:GetSecretValue",
+                "iam:CreateServiceLinkedRole",
+                "kms:DescribeKey",
+                "kms:CreateGrant",
+            ],
         ),
-        (Verb::Update, &[MODIFY, ADD_TAGS, REMOVE_TAGS, "secretsmanager:GetSecretValue"]),
+        (Verb::Update, &[MODIFY, DESCRIBE_VERSIONS, ADD_TAGS, REMOVE_TAGS, "secretsmanager:GetSecretValue"]),
         (Verb::Delete, &[ending::DELETE, ending::DETACH, ending::SNAPSHOT, ending::DESCRIBE_SNAPSHOTS, ADD_TAGS, DESCRIBE_INSTANCES]),
     ];
     const DATA: bool = true;
@@ -163,6 +172,7 @@ impl Kind for Cluster {
     const GUARDED: &'static [&'static str] = &["deletion_protection", "backup_retention_days"];
     const PROTECTION: Option<&'static str> = Some("deletion_protection");
     const UNFINISHED: bool = true;
+    const FORESEES: bool = true;
 
     fn desired(&self, model: &Model, facts: &Facts) -> Vec<Want<Spec>> {
         let mut wants = Vec::new();
@@ -396,6 +406,21 @@ impl Kind for Cluster {
              global/rds.global_cluster/{key}`)"
         );
         found.spec.global_cluster.is_none().then_some(text)
+    }
+
+    /// A version that AWS has retired, or never had: known before what stands in its place goes.
+    async fn foreseen(&self, cx: &Cx, want: &Want<Spec>, found: Option<&Found<Spec>>) -> Result<Option<String>, Fault> {
+        let (engine, version) = (&want.spec.engine, &want.spec.engine_version);
+        if found.is_some_and(|found| (&found.spec.engine, &found.spec.engine_version) == (engine, version)) {
+            return Ok(None);
+        }
+        let region = cx.region()?;
+        let offered = versions::offered(cx, region, engine).await?;
+        let of_major = |one: &&String| major(engine, one) == major(engine, version);
+        let near: Vec<&str> = offered.iter().filter(of_major).map(String::as_str).collect();
+        let near = if near.is_empty() { offered.iter().map(String::as_str).collect() } else { near };
+        let has = if near.is_empty() { "none".to_owned() } else { near.join(", ") };
+        Ok((!offered.contains(version)).then(|| format!("{region} has no {engine} {version} for global databases; it has {has}")))
     }
 
     fn interrupts(&self, found: &Found<Spec>, changes: &[Change]) -> Option<String> {

@@ -112,11 +112,13 @@ impl GlobalCluster {
         let arns = seen.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
         let engine = seen.engine().unwrap_or_default().to_owned();
         let of_file = || Some(cx.model.aurora.get(&*addr.name)?.master_username.clone());
+        // One that was made from a cluster is not given a name, and has that of its databases (field guide 4.2 item 1).
+        let unnamed = || cx.model.aurora.get(&*addr.name).filter(|_| !seen.global_cluster_members().is_empty())?.database_name.clone();
         let spec = Spec {
             name: name.to_owned(),
             major_version: databases::major(&engine, seen.engine_version().unwrap_or_default()),
             engine,
-            database_name: seen.database_name().filter(|name| !name.is_empty()).map(str::to_owned),
+            database_name: seen.database_name().filter(|name| !name.is_empty()).map(str::to_owned).or_else(unnamed),
             master_username: user.or_else(of_file),
             encrypted: seen.storage_encrypted() == Some(true),
             deletion_protection: seen.deletion_protection() == Some(true),

@@ -21,6 +21,7 @@ use crate::{
     aws::{
         dns::{self, addressed, change_tags, desk},
         errors::{fault, maybe},
+        facts::known_identity,
         zone_target,
     },
     kinds::{
@@ -137,7 +138,7 @@ fn address_of(cx: &Cx, reference: &str, marks: Option<&crate::resource::owner::M
     }
 }
 
-fn read(model: &Model, addr: &Addr, seen: &Seen, tags: Tags) -> Option<Spec> {
+fn read((model, facts): (&Model, &Facts), addr: &Addr, seen: &Seen, tags: Tags) -> Option<Spec> {
     let config = seen.health_check_config()?;
     let scope = region_of(&addr.name).map_or(Scope::Global, Scope::Region);
     let asks = *config.r#type() != HealthCheckType::CloudwatchMetric;
@@ -150,7 +151,7 @@ fn read(model: &Model, addr: &Addr, seen: &Seen, tags: Tags) -> Option<Spec> {
         path: config.resource_path().filter(|path| asks && !path.is_empty()).map(str::to_owned),
         failure_threshold: asks.then(|| config.failure_threshold().unwrap_or(3)),
         server_name: asks && config.enable_sni().unwrap_or_default(),
-        follows: followed(model, addr, config, seen),
+        follows: followed((model, facts), addr, config, seen),
         inverted: Unmanaged::Managed(config.inverted().unwrap_or_default()),
         disabled: Unmanaged::Managed(config.disabled().unwrap_or_default()),
         tags,
@@ -218,7 +219,7 @@ impl Kind for HealthCheck {
     const UNFINISHED: bool = true;
     const PATIENCE: Patience = Patience::of(5, 10, 10);
     const PERMISSIONS: &'static [(Verb, &'static [&'static str])] = &[
-        (Verb::Observe, &["route53:ListHealthChecks", "route53:ListTagsForResources"]),
+        (Verb::Observe, &["route53:ListHealthChecks", "route53:ListTagsForResources", "sts:GetCallerIdentity"]),
         (Verb::Create, &["route53:CreateHealthCheck", "route53:GetHealthCheck", "route53:ListHealthChecks"]),
         (Verb::Update, &["route53:UpdateHealthCheck", "route53:ChangeTagsForResource"]),
         (Verb::Delete, &["route53:DeleteHealthCheck"]),
@@ -245,9 +246,16 @@ impl Kind for HealthCheck {
         let candidates: Vec<&Seen> = checks.iter().filter(|check| dns::is_of_stack(&cx.owner.stack, check.caller_reference())).collect();
         let ids: Vec<&str> = candidates.iter().map(|check| check.id()).collect();
         let marks = dns::marks(cx, TagResourceType::Healthcheck, &ids).await?;
+        // Dimensions of an alarm may have the account in them.
+        let follows = |check: &&Seen| check.health_check_config().is_some_and(|config| config.alarm_identifier().is_some());
+        let account = match candidates.iter().find(|check| follows(check)) {
+            Some(_) => known_identity(&cx.fleet, &cx.memo, &cx.model.rollout_order()).await.ok().map(|identity| identity.account),
+            None => None,
+        };
+        let facts = Facts { account, ..Facts::default() };
         let found = |check: &Seen| {
             let (addr, tags) = address_of(cx, check.caller_reference(), marks.get(check.id()))?;
-            let (id, spec) = (check.id().to_owned(), read(&cx.model, &addr, check, tags)?);
+            let (id, spec) = (check.id().to_owned(), read((&cx.model, &facts), &addr, check, tags)?);
             let outputs = Outputs::of::<HealthCheckId>(&id);
             Some(Found { addr, id, spec, outputs, life: Life::Ready, ours: true, born: None })
         };

@@ -111,9 +111,14 @@ fn topics(draft: &Draft) -> Vec<&str> {
     topics
 }
 
+/// Nobody is told apart from another by the case of their address; paths of URLs and names in ARNs are.
+fn alike(one: &str, other: &str) -> bool {
+    if one.contains("://") || one.starts_with("arn:") { one == other } else { one.eq_ignore_ascii_case(other) }
+}
+
 fn once(code: Code, what: &str, list: &[At<String>], problems: &mut Vec<Problem>) {
     for (index, again) in list.iter().enumerate() {
-        if let Some(first) = list[..index].iter().find(|other| other.value.eq_ignore_ascii_case(&again.value)) {
+        if let Some(first) = list[..index].iter().find(|other| alike(&other.value, &again.value)) {
             problems.push(
                 Problem::new(code, format!("{what} is listed twice"))
                     .at(again.span, "again here")
@@ -196,6 +201,13 @@ fn wrong_arn(arn: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn case_tells_paths_and_names_apart_but_no_addresses() {
+        assert!(alike("ops@example.com", "Ops@Example.com"));
+        assert!(!alike("https://h.example.com/AbC", "https://h.example.com/aBc"));
+        assert!(!alike("arn:aws:sqs:{region}:{account}:Pager", "arn:aws:sqs:{region}:{account}:pager"));
+    }
 
     #[test]
     fn addresses() {

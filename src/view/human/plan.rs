@@ -257,6 +257,7 @@ impl<'a> View<'a> {
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         for finding in findings {
             let place = match (&finding.address, finding.line) {
+                (Some(addr), _) if finding.message.starts_with(&addr.to_string()) => String::new(),
                 (Some(addr), _) => format!("{addr}: "),
                 (None, Some(line)) => format!("line {line}: "),
                 (None, None) => String::new(),

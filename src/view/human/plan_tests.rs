@@ -10,17 +10,17 @@ fn text(of: &Plan, full: bool) -> String {
 fn a_new_stack_is_folded_over_its_regions() {
     insta::assert_snapshot!(text(&sample::create(), false), @r"
     Stack shop in account 123456789012
-      eu-west-1  answered
       us-east-1  answered
+      eu-west-1  answered
 
-    In every region (eu-west-1, us-east-1)
+    In every region (us-east-1, eu-west-1)
       + ec2.vpc/main
           dns_hostnames: true, dns_support: true
-          cidr: 10.20.0.0/16 in eu-west-1; 10.10.0.0/16 in us-east-1
+          cidr: 10.10.0.0/16 in us-east-1; 10.20.0.0/16 in eu-west-1
       + ec2.subnet/private-1
           public: false, vpc: (known after {region}/ec2.vpc/main)
-          cidr: 10.20.0.0/19 in eu-west-1; 10.10.0.0/19 in us-east-1
-          zone: euw1-az1 in eu-west-1; use1-az1 in us-east-1
+          cidr: 10.10.0.0/19 in us-east-1; 10.20.0.0/19 in eu-west-1
+          zone: use1-az1 in us-east-1; euw1-az1 in eu-west-1
       + dynamodb.table/Orders
           billing: on_demand, deletion_protection: true, name: shop-Orders, partition_key.name: orderId,
           partition_key.type: string, password: (secret), point_in_time_recovery: true
@@ -40,14 +40,14 @@ fn full_unfolds_and_lists_what_is_kept() {
     assert!(!shown.contains("In every region"), "{shown}");
     insta::assert_snapshot!(text(&sample::empty(), true), @r"
     Stack shop in account 123456789012
-      eu-west-1  answered
       us-east-1  answered
+      eu-west-1  answered
 
-    In eu-west-1
+    In us-east-1
       = ec2.vpc/main
       = ec2.subnet/private-1
 
-    In us-east-1
+    In eu-west-1
       = ec2.vpc/main
       = ec2.subnet/private-1
 
@@ -111,9 +111,9 @@ fn what_is_dangerous_stands_apart() {
 fn a_dead_region_is_held() {
     insta::assert_snapshot!(text(&sample::held(), false), @r"
     Stack shop in account 123456789012
+      us-east-1   answered
       eu-west-1   did not answer: no answer within 10 s
       me-south-1  not searched: no answer within 5 s (not in the file)
-      us-east-1   answered
 
     In us-east-1
       ? ec2.vpc_peering/eu-west-1  needs a fact of eu-west-1
@@ -156,8 +156,8 @@ fn the_rest_of_a_plan_with_a_dead_region_is_not_promised_when_it_cannot_be_appli
 fn nothing_to_do_is_one_line() {
     insta::assert_snapshot!(text(&sample::empty(), false), @r"
     Stack shop in account 123456789012
-      eu-west-1  answered
       us-east-1  answered
+      eu-west-1  answered
 
     No changes. 2 regions, 4 resources match the topology.
     ");
@@ -179,11 +179,11 @@ fn a_removal_folds_and_says_what_it_lifts() {
     }
     insta::assert_snapshot!(text(&plan, false), @r"
     Removal of stack shop in account 123456789012
-      eu-west-1  answered
       us-east-1  answered
+      eu-west-1  answered
 
     Will be deleted
-      In every region (eu-west-1, us-east-1)
+      In every region (us-east-1, eu-west-1)
         - ec2.vpc/main
         - ec2.subnet/private-1
         - dynamodb.table/Orders
@@ -216,15 +216,15 @@ fn a_part_of_the_regions_folds_too() {
     plan.steps.extend(both);
     insta::assert_snapshot!(text(&plan, false), @r"
     Stack shop in account 123456789012
-      ap-south-1  answered
-      eu-west-1   answered
       us-east-1   answered
+      eu-west-1   answered
+      ap-south-1  answered
 
-    In every region (ap-south-1, eu-west-1, us-east-1)
+    In every region (us-east-1, eu-west-1, ap-south-1)
       ~ dynamodb.table/A
-          capacity: 1 → 7 in ap-south-1; 1 → 5 in eu-west-1, us-east-1
+          capacity: 1 → 5 in us-east-1, eu-west-1; 1 → 7 in ap-south-1
 
-    In eu-west-1, us-east-1
+    In us-east-1, eu-west-1
       ~ dynamodb.table/B
           capacity: 1 → 5
 

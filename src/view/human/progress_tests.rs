@@ -72,7 +72,7 @@ fn plain_lines_say_progress_every_ten_seconds() {
     done     drain/us-east-1: clients have let go of us-east-1
     failed   us-east-1/ec2.vpc/main: could not delete: ec2:DeleteVpc failed: has dependencies; vpc-1 is still there (1m 05s)
              help: remove what still uses it, then run the same command again
-    stopping interrupted: nothing more is started, 1 operation is running to its end
+    stopping interrupted: nothing more is started, 1 operation is running to its end (again: stop waiting for it)
     ");
 }
 
@@ -81,7 +81,7 @@ fn quiet_says_what_went_wrong() {
     insta::assert_snapshot!(shown(true), @r"
     failed   us-east-1/ec2.vpc/main: could not delete: ec2:DeleteVpc failed: has dependencies; vpc-1 is still there (1m 05s)
              help: remove what still uses it, then run the same command again
-    stopping interrupted: nothing more is started, 1 operation is running to its end
+    stopping interrupted: nothing more is started, 1 operation is running to its end (again: stop waiting for it)
     ");
 }
 

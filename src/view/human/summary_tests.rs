@@ -38,8 +38,8 @@ fn a_good_end_counts_what_exists() {
     let there = ["us-east-1/ec2.vpc/main", "us-east-1/ec2.subnet/private-1", "us-east-1/ec2.subnet/private-2", "eu-west-1/ec2.vpc/main"];
     insta::assert_snapshot!(text(&sample::create(), &outcome(&there), true), @r"
     What exists now
-      eu-west-1  1 resource: 1 ec2.vpc
       us-east-1  3 resources: 2 ec2.subnet, 1 ec2.vpc
+      eu-west-1  1 resource: 1 ec2.vpc
 
     AWS calls: 52 (dynamodb 12, ec2 40)
       eu-west-1  dynamodb:DescribeTable     12

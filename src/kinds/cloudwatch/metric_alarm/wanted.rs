@@ -90,14 +90,13 @@ fn description(model: &Model, placed: &Placed<'_>) -> String {
     };
     let unit = match placed.watches {
         Watches::Named { metric, .. } => match metric.unit {
-            Unit::Seconds => " s",
-            Unit::Milliseconds => " ms",
-            Unit::Percent => "%",
-            Unit::Count | Unit::None => "",
+            Unit::Seconds => " s".to_owned(),
+            Unit::Milliseconds => " ms".to_owned(),
+            Unit::Percent => "%".to_owned(),
+            Unit::Count | Unit::None => String::new(),
         },
-        Watches::Custom(metric) => metric.unit.as_deref().unwrap_or_default(),
+        Watches::Custom(metric) => metric.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default(),
     };
-    let unit = if unit.len() > 2 { format!(" {unit}") } else { unit.to_owned() };
     let seen = if model.dashboard { format!(" All regions side by side: dashboard {}.", model.stack) } else { String::new() };
     let text = format!(
         "{about} Stack {}, {whose}, {}: {way} {}{unit} in {many}. {}{seen} Made by mrctl, which changes this alarm back when it is \

@@ -138,6 +138,9 @@ impl<'a> Database<'a> {
                 want.after.push(Instance::address(&self.writer, self.key, 1));
             } else if self.upgrades(&region) && !self.has_instance(&region) {
                 want.hold = Some("AWS upgrades a cluster only when it has an instance: give it `instances: 1` for the upgrade".to_owned());
+            } else if !writes && self.found(&self.writer).is_none() {
+                // Somebody else's cluster writes, or one that does not answer: its password is not ours to set, and a copy has none.
+                want.spec.password_from = Unmanaged::Any;
             } else if !writes && is_stale {
                 // Both at once would go in a circle: the label of a copy then follows with the next plan.
                 if upgrading {

@@ -21,6 +21,16 @@ impl Cluster {
             let message = "the secret has got another version since the plan was made: run the same command again";
             return Err(Fault::new(MODIFY, Class::Invalid, message));
         }
+        let user = now.master_username().unwrap_or_default();
+        if login.username != user {
+            let message = format!(
+                "the secret {} holds the login of `{}`, and the user of the database is `{user}`: put `{user}` and its password back \
+                 (`aws secretsmanager put-secret-value`), or change both under `master_username`",
+                secrets::name_of(&cx.owner.stack, &addr.name),
+                login.username
+            );
+            return Err(Fault::new(MODIFY, Class::Invalid, message));
+        }
         if of.is_none_or(|of| of.is_writer) {
             let ask = cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(id).apply_immediately(true);
             ask.master_user_password(login.password()).send().await.map_err(fault(MODIFY))?;
@@ -30,6 +40,11 @@ impl Cluster {
             };
             let Some(at) = region_of(writer) else { return Err(Fault::bug(format!("no region in {writer}"))) };
             let of_writer = databases::cluster(cx, &at, name_in(writer)).await?;
+            let stack = of_writer.as_ref().and_then(|of| databases::marks(of.tag_list()).stack);
+            if of_writer.is_some() && stack.as_deref() != Some(&*cx.owner.stack) {
+                let message = format!("{writer} writes now and is not this stack's: its password is set by whoever owns it");
+                return Err(Fault::new(MODIFY, Class::Invalid, message));
+            }
             if of_writer.as_ref().and_then(|of| tag(of.tag_list(), PASSWORD_FROM)) != Some(version) {
                 return Err(databases::busy(MODIFY, name_in(writer), "without that password yet"));
             }

@@ -30,6 +30,12 @@ pub(super) fn of(model: &Model, found: &[Found<Spec>]) -> Vec<Posture> {
             let (none, all) = (serde_json::json!([]), serde_json::json!(instances));
             posture.push(Posture::new("reboot", one.addr.clone(), none, all, message));
         }
+        if let Unmanaged::Managed(instances) = &one.spec.foreign_instances
+            && !instances.is_empty()
+        {
+            let message = format!("has instances that are not this stack's and are left alone: {}", instances.join(", "));
+            posture.push(Posture::new("instance", one.addr.clone(), serde_json::json!([]), serde_json::json!(instances), message));
+        }
         let Unmanaged::Managed(others) = &one.spec.others else { continue };
         let members = model.aurora.get(&*one.addr.name).map(|database| &database.members);
         for arn in others.iter().filter(|arn| !known.contains(&arn.as_str())) {

@@ -10,7 +10,7 @@ use crate::{
         secrets::PASSWORD_FROM,
         tags::addr_of,
     },
-    resource::{Class, Cx, Fault, Found, Kind, Outputs, Ref, Scope, Unmanaged, Unordered},
+    resource::{Addr, Class, Cx, Fault, Found, Kind, Outputs, Ref, Scope, Unmanaged, Unordered},
     topology::Aurora,
 };
 
@@ -30,6 +30,24 @@ impl Cluster {
             .with::<ClusterPort>(seen.port().unwrap_or_default().to_string());
         let outputs = databases::endpoint_of(seen).into_iter().fold(outputs, |outputs, own| outputs.with::<ClusterEndpoint>(own));
         seen.reader_endpoint().into_iter().fold(outputs, |outputs, own| outputs.with::<ClusterReaderEndpoint>(own))
+    }
+
+    /// The instances in a cluster that do not carry this stack's mark. One that the list does not show yet is told by its name.
+    async fn foreign_instances(cx: &Cx, seen: &DbCluster, addr: &Addr) -> Result<Vec<String>, Fault> {
+        let region = cx.region()?;
+        if seen.db_cluster_members().is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = databases::instances(cx, region).await?;
+        let own: Vec<String> = (1..=MOST_INSTANCES).map(|number| instance_name(&cx.owner.stack, &addr.name, region, number)).collect();
+        let is_ours = |name: &&str| match all.iter().find(|one| one.db_instance_identifier() == Some(name)) {
+            // What is on its way out is waited for.
+            Some(one) if one.db_instance_status() == Some("deleting") => true,
+            Some(one) => databases::marks(one.tag_list()).stack.as_deref() == Some(&*cx.owner.stack),
+            None => own.iter().any(|own| own == name),
+        };
+        let inside = seen.db_cluster_members().iter().filter_map(|one| one.db_instance_identifier());
+        Ok(inside.filter(|name| !is_ours(name)).map(str::to_owned).collect())
     }
 
     /// One that AWS shows, when it is ours or stands where ours should.
@@ -62,9 +80,7 @@ impl Cluster {
             .iter()
             .filter(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"))
             .filter_map(|one| one.db_instance_identifier().map(str::to_owned));
-        let own: Vec<String> = (1..=MOST_INSTANCES).map(|number| instance_name(&cx.owner.stack, &addr.name, region, number)).collect();
-        let inside = seen.db_cluster_members().iter().filter_map(|one| one.db_instance_identifier());
-        let foreign = inside.filter(|name| !own.iter().any(|own| own == name)).map(str::to_owned);
+        let foreign = Self::foreign_instances(cx, seen, &addr).await?;
         let encryption = tag(seen.tag_list(), ENCRYPTED_BY).filter(|_| seen.storage_encrypted() == Some(true)).or(seen.kms_key_id());
         let spec = Spec {
             name: name.to_owned(),
@@ -83,7 +99,7 @@ impl Cluster {
             role: Unmanaged::Managed(if is_writer { "writer" } else { "secondary" }.to_owned()),
             copies: copies.map_or(Unmanaged::Any, Unmanaged::Managed),
             others: Unmanaged::Managed(of.as_ref().map(|of| of.others.clone()).unwrap_or_default()),
-            foreign_instances: Unmanaged::Managed(foreign.collect()),
+            foreign_instances: Unmanaged::Managed(foreign),
             waits_for_reboot: Unmanaged::Managed(reboot.collect::<BTreeSet<_>>().into_iter().collect()),
             tags: marks.tags,
         };

@@ -92,10 +92,10 @@ fn alarm_of<'a>(model: &'a Model, facts: &Facts, key: &str, region: &Region) -> 
 }
 
 /// The alarm that is followed, as Route 53 shows it.
-pub(super) fn followed(model: &Model, addr: &Addr, config: &HealthCheckConfig, seen: &Seen) -> Option<Follows> {
+pub(super) fn followed((model, facts): (&Model, &Facts), addr: &Addr, config: &HealthCheckConfig, seen: &Seen) -> Option<Follows> {
     let named = config.alarm_identifier()?;
     let region = Region::new(named.region().as_str());
-    let wanted = wanted_alarm(model, addr).and_then(|(check, of)| alarm_of(model, &Facts::default(), &check.alarm, of));
+    let wanted = wanted_alarm(model, addr).and_then(|(check, of)| alarm_of(model, facts, &check.alarm, of));
     let words = wanted.as_ref().is_some_and(|placed| matches!(placed.watches, Watches::Custom(_)));
     let copied = seen.cloud_watch_alarm_configuration().map(|seen| Copied::found(&region, seen, words));
     // Where no copy is shown there is nothing to compare.
