@@ -33,7 +33,8 @@ const ONE_BY_ONE: [(&str, &str); 10] = [
 ];
 
 /// Lists that only some things of a kind need, how many requests each takes whatever there is, and why.
-const FOR_SOME: [(&str, &str, usize, &str); 4] = [
+const FOR_SOME: [(&str, &str, usize, &str); 5] = [
+    ("rds.cluster", "rds:DescribeDBInstances", 1, "a cluster with instances: whose they are; a plan reads that list once"),
     ("rds.global_cluster", "rds:DescribeDBClusters", 1, "the writer's cluster has the login; its region asks the same"),
     ("applicationautoscaling.scaling_policy", "elasticloadbalancing:DescribeLoadBalancers", 1, "what scales by requests names one"),
     ("applicationautoscaling.scaling_policy", "elasticloadbalancing:DescribeTargetGroups", 1, "what scales by requests names one"),

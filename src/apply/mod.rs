@@ -2,6 +2,7 @@
 //!
 //! In: a [`Plan`](crate::plan::Plan). Out: [`Event`]s while it runs and an [`Outcome`] at the end.
 mod event;
+mod gate;
 mod health;
 mod operation;
 mod removal;

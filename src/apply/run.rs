@@ -9,22 +9,22 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Doing, Event, Outcome, Stamped, Stop, Tally,
-    operation::{LOOKING, Left, Work},
+    gate::{drain, gate, unless},
+    operation::{Left, Work},
 };
 use crate::{
     plan::{Action, Op, Plan, Step, removing},
-    resource::{Addr, Class, Cx, Doc, Fault, Kinds, Memo, Outputs, Region, Replace, Timing, Traits, Want, doc::resolve},
+    resource::{Addr, Class, Cx, Doc, Fault, Kinds, Memo, Outputs, Replace, Timing, Traits, Want, doc::resolve},
 };
 
 /// Operations in flight at once; calls are bounded again per region and service where they are sent.
 const AT_ONCE: usize = 64;
-const COUNTDOWN: Duration = Duration::from_secs(10);
 
 /// How a run behaves.
 pub struct Options {
@@ -139,7 +139,7 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// How one operation ended.
-enum Ended {
+pub(super) enum Ended {
     Left {
         doing: Doing,
         left: Left,
@@ -195,75 +195,6 @@ async fn perform(
             let made = work.made.lock().ok().and_then(|made| made.get(&step.addr).cloned());
             Ended::Failed { doing, fault, made, elapsed: began.elapsed() }
         }
-    }
-}
-
-/// A wait that is over when nothing will follow it.
-async fn unless(no_more: &CancellationToken, wait: impl Future<Output = Ended>) -> Ended {
-    tokio::select! {
-        ended = wait => ended,
-        () = no_more.cancelled() => Ended::Cut,
-    }
-}
-
-async fn drain(work: &Work<'_>, region: &Region) -> Ended {
-    let end = Instant::now() + work.timing.drain;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        work.say(Event::Draining { region: region.clone(), left });
-        sleep(left.min(COUNTDOWN)).await;
-    }
-    work.say(Event::Drained { region: region.clone() });
-    Ended::Passed
-}
-
-async fn gate(work: &Work<'_>, plan: &Plan, op: usize, region: &Region, options: &Options) -> Ended {
-    let changed = plan.graph.before(op).filter_map(|(before, _)| plan.graph.ops[before].step()).map(|step| &plan.steps[step].addr);
-    let kept = plan.gates.iter().filter(|gate| gate.region == *region).flat_map(|gate| &gate.judged);
-    let addrs: Vec<Addr> = changed.chain(kept).cloned().collect();
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(250);
-    loop {
-        let why = work.health(region, &addrs).await.why();
-        if why.is_empty() {
-            break;
-        }
-        if began.elapsed() >= options.gate_timeout {
-            work.say(Event::GateFailed { region: region.clone(), why, elapsed: began.elapsed() });
-            return Ended::GateShut;
-        }
-        work.say(Event::GateWaiting { region: region.clone(), now: why, elapsed: began.elapsed() });
-        sleep(pause).await;
-        pause = (pause * 2).min(work.timing.longest_pause_between_looks.unwrap_or(Duration::from_secs(15)));
-    }
-    let bake = plan.gates.iter().find(|gate| gate.region == *region).map_or(options.bake, |gate| gate.bake.min(options.bake));
-    if !bake.is_zero() {
-        work.say(Event::GateBaking { region: region.clone(), bake });
-        sleep(bake).await;
-        // A region that fell over while it baked is not one to follow with the next.
-        let why = fell_over(work, region, &addrs, began).await;
-        if !why.is_empty() {
-            work.say(Event::GateFailed { region: region.clone(), why, elapsed: began.elapsed() });
-            return Ended::GateShut;
-        }
-    }
-    work.say(Event::GateOpen { region: region.clone(), elapsed: began.elapsed() });
-    Ended::Passed
-}
-
-/// Why a region is not healthy after it baked; nothing when it is. One answer that AWS did not give is no reason: it is asked for again.
-async fn fell_over(work: &Work<'_>, region: &Region, addrs: &[Addr], began: Instant) -> Vec<String> {
-    let until = Instant::now() + LOOKING;
-    loop {
-        let health = work.health(region, addrs).await;
-        if !health.sick.is_empty() || health.unread.is_empty() || Instant::now() >= until {
-            return health.why();
-        }
-        work.say(Event::GateWaiting { region: region.clone(), now: health.why(), elapsed: began.elapsed() });
-        sleep(work.timing.longest_pause_between_looks.unwrap_or(Duration::from_secs(5))).await;
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     known::{Known, Silent, silent_lanes},
 };
 use crate::resource::{
-    Addr, AnyKind, Change, Doc, Fault, Found, Kinds, Leans, Life, Link, Region, Traits, Want,
+    Addr, AnyKind, Change, Doc, Fault, Found, Kinds, Leans, Life, Link, Region, Replace, Traits, Want,
     doc::{diff, links, resolve, tags_of},
 };
 
@@ -205,6 +205,9 @@ fn wanted(
                 step.why = format!("it holds on to {going}, which has to go before its successor is made");
             }
             step.delete_first = step.action == Action::Replace;
+        }
+        if step.action == Action::Replace && asked.traits.replace == Replace::CreateFirst && !step.delete_first {
+            step.why.push_str("; the new one is made first");
         }
         step.found = Some(found);
         // It works as it is: nothing leads to what is not there. Data changes in place whatever comes before it.

@@ -4,7 +4,7 @@
 //! read from the members and never a difference. A major version is changed here, for all members in one; a minor one in each cluster.
 use std::{collections::BTreeSet, time::Duration};
 
-use aws_sdk_rds::types::GlobalCluster as Seen;
+use aws_sdk_rds::types::{DbCluster, GlobalCluster as Seen};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -88,12 +88,11 @@ impl GlobalCluster {
         endpoint.into_iter().fold(outputs, |outputs, endpoint| outputs.with::<GlobalClusterEndpoint>(endpoint))
     }
 
-    /// Whose login the writer's cluster has. Its region may be silent: that is told where its own resources are read.
-    async fn user(cx: &Cx, seen: &Seen) -> Option<String> {
+    /// The writer's cluster, which has the login. Its region may be silent: that is told where its own resources are read.
+    async fn of_writer(cx: &Cx, seen: &Seen) -> Option<DbCluster> {
         let arn = writer_of(seen)?;
         let clusters = timeout(USER_WITHIN, databases::clusters(cx, &region_of(arn)?)).await.ok()?.ok()?;
-        let writer = clusters.iter().find(|one| one.db_cluster_arn() == Some(arn))?;
-        writer.master_username().filter(|user| !user.is_empty()).map(str::to_owned)
+        clusters.iter().find(|one| one.db_cluster_arn() == Some(arn)).cloned()
     }
 
     /// The address of a global cluster that is marked, or of our name, and whether it is ours.
@@ -105,20 +104,22 @@ impl GlobalCluster {
         Some((marked.or_else(wanted_at)?, is_ours))
     }
 
-    fn found(cx: &Cx, seen: &Seen, user: Option<String>) -> Option<Found<Spec>> {
+    fn found(cx: &Cx, seen: &Seen, of_writer: Option<&DbCluster>) -> Option<Found<Spec>> {
         let name = seen.global_cluster_identifier()?;
         let marks = databases::marks(seen.tag_list());
         let (addr, ours) = Self::address_of(cx, seen)?;
         let arns = seen.global_cluster_members().iter().filter_map(|member| member.db_cluster_arn());
         let engine = seen.engine().unwrap_or_default().to_owned();
         let of_file = || Some(cx.model.aurora.get(&*addr.name)?.master_username.clone());
-        // One that was made from a cluster is not given a name, and has that of its databases (field guide 4.2 item 1).
-        let unnamed = || cx.model.aurora.get(&*addr.name).filter(|_| !seen.global_cluster_members().is_empty())?.database_name.clone();
+        let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        let user = given(of_writer.and_then(DbCluster::master_username));
+        // One that was made from a cluster is not given a name of a database (field guide 4.2 item 1): the cluster has it.
+        let named = || given(of_writer.and_then(DbCluster::database_name));
         let spec = Spec {
             name: name.to_owned(),
             major_version: databases::major(&engine, seen.engine_version().unwrap_or_default()),
             engine,
-            database_name: seen.database_name().filter(|name| !name.is_empty()).map(str::to_owned).or_else(unnamed),
+            database_name: given(seen.database_name()).or_else(named),
             master_username: user.or_else(of_file),
             encrypted: seen.storage_encrypted() == Some(true),
             deletion_protection: seen.deletion_protection() == Some(true),
@@ -186,8 +187,8 @@ impl Kind for GlobalCluster {
         let all = databases::globals(cx).await?;
         // Of others' nobody is asked: their regions may be closed to these credentials.
         let globals: Vec<&Seen> = all.iter().filter(|seen| Self::address_of(cx, seen).is_some()).collect();
-        let users = join_all(globals.iter().map(|seen| Self::user(cx, seen))).await;
-        Ok(globals.iter().zip(users).filter_map(|(seen, user)| Self::found(cx, seen, user)).collect())
+        let writers = join_all(globals.iter().map(|seen| Self::of_writer(cx, seen))).await;
+        Ok(globals.iter().zip(writers).filter_map(|(seen, writer)| Self::found(cx, seen, writer.as_ref())).collect())
     }
 
     /// The name is unique in the account: "already exists" with our mark is success.
