@@ -37,6 +37,7 @@ pub(super) async fn foreseen(cx: &Cx, kinds: &Kinds, steps: &[Step], read_at: In
         let cx = cx.at(&addr.scope);
         Some(async move {
             let asked = tokio::time::timeout(within, kind.foreseen(&cx, &want, found.as_ref())).await;
+            let address = addr.to_string();
             let (severity, message) = match asked {
                 Ok(Ok(None)) => return None,
                 Ok(Ok(Some(why))) => (Severity::Error, why),
@@ -44,8 +45,9 @@ pub(super) async fn foreseen(cx: &Cx, kinds: &Kinds, steps: &[Step], read_at: In
                 Err(_) => (Severity::Note, format!("whether AWS will make it was not checked: no answer within {} s", within.as_secs())),
             };
             let code = if severity == Severity::Error { "plan::not-offered" } else { "plan::not-checked" };
-            let help =
-                (severity == Severity::Error).then(|| "change the topology to what there is; nothing is written before that".to_owned());
+            let help = (severity == Severity::Error).then(|| {
+                format!("change the topology to what there is, or go on without it: `--except '{address}'`; nothing is written before that")
+            });
             Some(Finding { code, severity, address: Some(addr), line: None, message, help })
         })
     };
@@ -64,7 +66,8 @@ pub(super) async fn wrong_already(cx: &Cx, kinds: &Kinds, plan: &Plan, timeout: 
                 all.push(Finding {
                     severity: Severity::Warning,
                     help: Some(format!(
-                        "apply changes this region, waits up to {} for it to end, and then stops with 6 before the regions that follow",
+                        "apply changes this region, waits up to {} for it to end, and then stops with 6 before the regions that follow; \
+                         `--only 'REGION/*'` goes past it, on purpose",
                         readable(timeout)
                     )),
                     ..note("gate::shut-now", format!("the gate of {} does not open now: {warning}", gate.region))

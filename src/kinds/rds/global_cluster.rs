@@ -113,8 +113,10 @@ impl GlobalCluster {
         let of_file = || Some(cx.model.aurora.get(&*addr.name)?.master_username.clone());
         let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
         let user = given(of_writer.and_then(DbCluster::master_username));
-        // One that was made from a cluster is not given a name of a database (field guide 4.2 item 1): the cluster has it.
-        let named = || given(of_writer.and_then(DbCluster::database_name));
+        // One that was made from a cluster is not given a name of a database (field guide 4.2 item 1): the cluster has it. Only the one
+        // that the file names counts: a cluster may show one that its engine made by itself.
+        let of_name = || cx.model.aurora.get(&*addr.name)?.database_name.clone();
+        let named = || given(of_writer.and_then(DbCluster::database_name)).filter(|name| of_name().as_ref() == Some(name));
         let spec = Spec {
             name: name.to_owned(),
             major_version: databases::major(&engine, seen.engine_version().unwrap_or_default()),

@@ -21,17 +21,16 @@ impl Cluster {
             let message = "the secret has got another version since the plan was made: run the same command again";
             return Err(Fault::new(MODIFY, Class::Invalid, message));
         }
-        let user = now.master_username().unwrap_or_default();
-        if login.username != user {
-            let message = format!(
-                "the secret {} holds the login of `{}`, and the user of the database is `{user}`: put `{user}` and its password back \
-                 (`aws secretsmanager put-secret-value`), or change both under `master_username`",
-                secrets::name_of(&cx.owner.stack, &addr.name),
-                login.username
-            );
-            return Err(Fault::new(MODIFY, Class::Invalid, message));
-        }
         if of.is_none_or(|of| of.is_writer) {
+            // Whose login the secret holds instead is left out: that is part of its value.
+            if let Some(user) = now.master_username().filter(|user| !user.is_empty() && *user != login.username) {
+                let message = format!(
+                    "the secret {} does not hold the login of `{user}`, the user of the database; nothing was set from it: put `{user}` and \
+                     its password back (`aws secretsmanager put-secret-value`), then run the same command again",
+                    secrets::name_of(&cx.owner.stack, &addr.name)
+                );
+                return Err(Fault::new(MODIFY, Class::Invalid, message));
+            }
             let ask = cx.fleet.region(region).rds.modify_db_cluster().db_cluster_identifier(id).apply_immediately(true);
             ask.master_user_password(login.password()).send().await.map_err(fault(MODIFY))?;
         } else {
